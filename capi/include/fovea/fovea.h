@@ -158,6 +158,9 @@ typedef struct foveaTensor_t {
   int64_t strides[FOVEA_MAX_DIMS];
 } foveaTensor_t;
 
+/** An absent tensor. */
+#define FOVEA_TENSOR_INIT {NULL, FOVEA_DATA_TYPE_NONE, 0, {0}, {0}}
+
 /** Where an array handed to a metadata setter lives. */
 typedef enum foveaMemory_t {
   FOVEA_MEMORY_HOST = 0,   /**< host memory; copied before the call returns */
@@ -215,7 +218,9 @@ typedef struct foveaContextCreateInfo_t {
   void* parallel_for_user;
 } foveaContextCreateInfo_t;
 
-#define FOVEA_CONTEXT_CREATE_INFO_INIT {sizeof(foveaContextCreateInfo_t), FOVEA_DEVICE_AUTO, 0, 0, 0, 0, 0, 0, 0, 0}
+/** A context on the best device with all its threads. */
+#define FOVEA_CONTEXT_CREATE_INFO_INIT \
+  {sizeof(foveaContextCreateInfo_t), FOVEA_DEVICE_AUTO, 0, 0, 0, NULL, NULL, NULL, NULL, NULL}
 
 /**
  * Creates a context. Contexts are shared: any number of threads may use one.
@@ -242,9 +247,12 @@ typedef struct foveaContextInfo_t {
   char architecture[64];           /**< instruction set in use: "avx2", "avx512", "avx512_bf16+amx_bf16", "gfx942", ... */
 } foveaContextInfo_t;
 
+/** Ready to be filled by foveaContextGetInfo. */
+#define FOVEA_CONTEXT_INFO_INIT {sizeof(foveaContextInfo_t), FOVEA_DEVICE_AUTO, 0, 0, {0}, {0}}
+
 /**
  * Describes the context's device.
- * @param context
+ * @param context the context.
  * @param[in,out] info written up to info->struct_size.
  * @return SUCCESS, INVALID_ARGUMENT.
  */
@@ -313,7 +321,7 @@ FOVEA_API void foveaConfigDestroy(foveaConfig_t config);
 
 /**
  * Query head h reads KV head h / (num_query_heads / num_kv_heads).
- * @param config
+ * @param config          the config.
  * @param num_query_heads 1 to 65536, a multiple of num_kv_heads.
  * @param num_kv_heads    at least 1.
  * @return SUCCESS, INVALID_ARGUMENT.
@@ -322,7 +330,7 @@ FOVEA_API foveaStatus_t foveaConfigSetHeads(foveaConfig_t config, int32_t num_qu
 
 /**
  * Sizes of one head, in elements.
- * @param config
+ * @param config      the config.
  * @param head_size   of query and key, at least 1.
  * @param head_size_v of value and output; 0 means the same as head_size.
  * @return SUCCESS, INVALID_ARGUMENT.
@@ -331,7 +339,7 @@ FOVEA_API foveaStatus_t foveaConfigSetHeadSizes(foveaConfig_t config, int32_t he
 
 /**
  * Data types.
- * @param config
+ * @param config   the config.
  * @param query    of the query, and of this step's key and value (which are bf16 if the query is fp8).
  * @param kv_cache of the cache; FOVEA_DATA_TYPE_NONE means the same as query. Ignored by encoder attention.
  * @param output   of the output; FOVEA_DATA_TYPE_NONE means the same as query (bf16 if that is fp8).
@@ -476,6 +484,9 @@ typedef struct foveaBounds_t {
   int32_t values[32];
 } foveaBounds_t;
 
+/** Ready to be filled by foveaBackendGetBounds. */
+#define FOVEA_BOUNDS_INIT {sizeof(foveaBounds_t), 0, 0, 0, 0, {0}}
+
 /** Number of backends this library knows, available or not. Loads nothing.
  *  @return SUCCESS, INVALID_ARGUMENT. */
 FOVEA_API foveaStatus_t foveaGetBackendCount(int32_t* count);
@@ -493,7 +504,7 @@ FOVEA_API foveaStatus_t foveaBackendFromName(const char* name, foveaBackend_t* b
 
 /**
  * Whether a backend can be used on this machine, and if not, why. May load a GPU module.
- * @param backend
+ * @param backend          the backend.
  * @param[out] available 1 or 0.
  * @param[out] reason      receives the sentence, "" if available; may be NULL if reason_size is 0. Cut to fit.
  * @param reason_size      bytes at `reason`, the terminating NUL included.
@@ -554,7 +565,7 @@ typedef struct foveaReport_st* foveaReport_t;
 
 /**
  * Asks one backend whether it can serve a config; collects all reasons, not only the first.
- * @param config
+ * @param config  the config.
  * @param backend any but AUTO (foveaSelectBackend is for that).
  * @param[out] report may be NULL; else receives a report (empty if supported) to be destroyed by the caller, on SUCCESS
  *                    and on NOT_SUPPORTED.
@@ -580,10 +591,10 @@ FOVEA_API void foveaReportDestroy(foveaReport_t report);
  * AUTO takes the first backend in order of preference that can serve it; the environment variable FOVEA_BACKEND replaces
  * AUTO only. An explicit request that cannot be served fails: there is no silent fall-back.
  *
- * @param context
- * @param config
+ * @param context   the context.
+ * @param config    the config.
  * @param requested a backend or FOVEA_BACKEND_AUTO.
- * @param[out] selected
+ * @param[out] selected receives the backend; never AUTO.
  * @return SUCCESS, NOT_SUPPORTED (the message shows the config and lists every backend with all its reasons),
  *         BACKEND_UNAVAILABLE, INVALID_ARGUMENT, OUT_OF_MEMORY.
  */
@@ -615,6 +626,7 @@ typedef struct foveaMetadataLimits_t {
   int32_t max_prefix_ranges;   /**< of all sequences together; 0 if none are used */
 } foveaMetadataLimits_t;
 
+/** No limits yet: max_num_seqs, max_num_tokens and max_seq_len must be set. */
 #define FOVEA_METADATA_LIMITS_INIT {sizeof(foveaMetadataLimits_t), 0, 0, 0, 0, 0}
 
 /** Creates metadata for batches within `limits`, with causal = 1 and no sequences.
@@ -639,8 +651,8 @@ FOVEA_API foveaStatus_t foveaMetadataGetCausal(foveaMetadata_t metadata, int32_t
 
 /**
  * Gives each sequence a causal flag of its own, which wins over every other. NULL clears them. Needs a commit.
- * @param metadata
- * @param memory
+ * @param metadata the metadata.
+ * @param memory   where the arrays live.
  * @param causal int32 [num_seqs], each 0 or 1; num_seqs is that of the last foveaMetadataSetSequences, so set those
  *               first. A later foveaMetadataSetSequences clears the flags.
  * @return SUCCESS, INVALID_ARGUMENT (row and value named), INVALID_STATE (no sequences set yet).
@@ -651,7 +663,7 @@ FOVEA_API foveaStatus_t foveaMetadataSetCausalPerSequence(foveaMetadata_t metada
 /**
  * Sets the sequences of the batch. Clears per-sequence flags and prefix ranges, keeps the block table. Needs a commit.
  *
- * @param metadata
+ * @param metadata        the metadata.
  * @param memory          where the two arrays live.
  * @param num_seqs        0 to max_num_seqs.
  * @param num_tokens      rows of the query that are used; equals query_start_loc[num_seqs].
@@ -670,8 +682,8 @@ FOVEA_API foveaStatus_t foveaMetadataSetSequences(foveaMetadata_t metadata, fove
  * Sets the block table: key t of sequence s is row t % block_size of cache block block_table[s, t / block_size].
  * Entries that no query can see (past the end, or wholly outside the window) are never read. Needs a commit.
  *
- * @param metadata
- * @param memory
+ * @param metadata    the metadata.
+ * @param memory      where the arrays live.
  * @param num_seqs    rows.
  * @param num_columns columns, at most max_blocks_per_seq.
  * @param row_stride  elements between rows; 0 = num_columns.
@@ -684,8 +696,8 @@ FOVEA_API foveaStatus_t foveaMetadataSetBlockTable(foveaMetadata_t metadata, fov
 /**
  * Sets prefix ranges: p and t in the same range of their sequence see each other (always t < seq_len). Needs a commit.
  *
- * @param metadata
- * @param memory
+ * @param metadata        the metadata.
+ * @param memory          where the arrays live.
  * @param num_ranges      rows of `ranges`, at most max_prefix_ranges.
  * @param range_start_loc int32 [num_seqs + 1]: the ranges of sequence s are rows range_start_loc[s] ...
  *                        range_start_loc[s+1] - 1. NULL clears the ranges.
@@ -699,7 +711,7 @@ FOVEA_API foveaStatus_t foveaMetadataSetPrefixRanges(foveaMetadata_t metadata, f
 /**
  * Makes what was set the current batch: checks it as a whole and, on a GPU, uploads host arrays to their fixed addresses
  * on `stream`. On a CPU, borrowed arrays are read and checked here; they must not change until the last forward.
- * @param metadata
+ * @param metadata the metadata.
  * @param stream  the GPU's stream (hipStream_t); NULL on a CPU.
  * @return SUCCESS, INVALID_ARGUMENT (argument, row and value named; the batch that was current stays), INVALID_STATE,
  *         DEVICE_ERROR.
@@ -711,8 +723,8 @@ struct foveaAttention_st;
 /**
  * Checks committed metadata against one attention and cache, reading everything a forward would: lengths, flags, ranges
  * and every block id that would be dereferenced. Meant for tests and debugging; waits for the GPU.
- * @param metadata
- * @param attention
+ * @param metadata         the metadata.
+ * @param attention        the attention.
  * @param num_cache_blocks blocks of the cache; 0 skips the check of block ids.
  * @return SUCCESS, INVALID_ARGUMENT (argument, row and value named), INVALID_STATE, NOT_SUPPORTED, DEVICE_ERROR.
  */
@@ -722,8 +734,8 @@ FOVEA_API foveaStatus_t foveaMetadataValidate(foveaMetadata_t metadata, struct f
 /**
  * The first error that a plan met in device data (a length or a block id): that sequence's outputs are NaN, all others
  * are right. On a CPU such data is refused before anything runs, so there is never one. Waits for the stream.
- * @param metadata
- * @param stream
+ * @param metadata the metadata.
+ * @param stream   the GPU's stream; NULL on a CPU.
  * @param[out] sequence index of the first offending sequence, or -1.
  * @return SUCCESS (none), INVALID_ARGUMENT (the message names it), DEVICE_ERROR.
  */
@@ -739,10 +751,10 @@ typedef struct foveaAttention_st* foveaAttention_t;
 /**
  * Binds a config to a backend: the kernel is chosen and loaded, the threads are started. Immutable and shared.
  *
- * @param context
- * @param config
+ * @param context the context.
+ * @param config  the config.
  * @param backend FOVEA_BACKEND_AUTO selects as foveaSelectBackend does.
- * @param[out] attention
+ * @param[out] attention receives the handle.
  * @return SUCCESS, NOT_SUPPORTED (all reasons), BACKEND_UNAVAILABLE, INVALID_ARGUMENT, OUT_OF_MEMORY,
  *         DEVICE_OUT_OF_MEMORY, ARCH_MISMATCH, DEVICE_ERROR.
  */
@@ -780,7 +792,8 @@ typedef struct foveaPlanArgs_t {
   uint32_t flags;      /**< must be 0 */
 } foveaPlanArgs_t;
 
-#define FOVEA_PLAN_ARGS_INIT {sizeof(foveaPlanArgs_t), 0, 0, 0, 0, 0}
+/** The metadata's causal flag; plan memory must be set. */
+#define FOVEA_PLAN_ARGS_INIT {sizeof(foveaPlanArgs_t), NULL, 0, NULL, 0, 0}
 
 /**
  * Turns committed metadata into a work list, once per step instead of once per layer. The plan serves every attention of
@@ -807,7 +820,10 @@ typedef struct foveaKvWriteArgs_t {
   void* stream;
 } foveaKvWriteArgs_t;
 
-#define FOVEA_KV_WRITE_ARGS_INIT {sizeof(foveaKvWriteArgs_t)}
+/** Nothing given yet. */
+#define FOVEA_KV_WRITE_ARGS_INIT                                                                                     \
+  {sizeof(foveaKvWriteArgs_t), FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, NULL, 0, \
+   NULL, NULL, NULL}
 
 /**
  * Writes keys and values of new tokens into the paged cache. Needs no metadata: a write without any attention is legal.
@@ -854,7 +870,11 @@ typedef struct foveaForwardArgs_t {
   uint32_t flags;             /**< foveaForwardFlag_t, or-ed */
 } foveaForwardArgs_t;
 
-#define FOVEA_FORWARD_ARGS_INIT {sizeof(foveaForwardArgs_t)}
+/** Every tensor absent, the metadata's causal flag, no plan. */
+#define FOVEA_FORWARD_ARGS_INIT                                                                              \
+  {sizeof(foveaForwardArgs_t), FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT,   \
+   FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, \
+   NULL, 0, 0, 0}
 
 /**
  * Computes attention for a committed batch.
@@ -890,7 +910,9 @@ typedef struct foveaMergeArgs_t {
   void* stream;
 } foveaMergeArgs_t;
 
-#define FOVEA_MERGE_ARGS_INIT {sizeof(foveaMergeArgs_t)}
+/** Nothing given yet. */
+#define FOVEA_MERGE_ARGS_INIT \
+  {sizeof(foveaMergeArgs_t), 0, 0, NULL, NULL, FOVEA_TENSOR_INIT, FOVEA_TENSOR_INIT, NULL, NULL, NULL}
 
 /**
  * Combines partial attention results over disjoint sets of keys: out = sum_i exp(lse_i - lse) o_i with
