@@ -26,7 +26,10 @@ FOVEA_DLPACK_DLTENSOR_DECLARED"
 #endif
 
 #ifdef __cplusplus
+#define FOVEA_DLPACK_CAST(type, value) static_cast<type>(value)
 extern "C" {
+#else
+#define FOVEA_DLPACK_CAST(type, value) ((type)(value))
 #endif
 
 /** @addtogroup tensors
@@ -116,7 +119,7 @@ static inline foveaStatus_t foveaTensorFromDLPack(const DLTensor* source, foveaD
     *reason = "source: dtype not supported, expected f32, f16, bf16 or one of the fp8 types e4m3fn, e4m3fnuz, e5m2";
     return FOVEA_STATUS_NOT_SUPPORTED;
   }
-  where = foveaDeviceFromDLPack(source->device.device_type);
+  where = foveaDeviceFromDLPack(FOVEA_DLPACK_CAST(int32_t, source->device.device_type));
   if (where == FOVEA_DEVICE_AUTO || (device == FOVEA_DEVICE_GPU && where == FOVEA_DEVICE_CPU) ||
       (device != FOVEA_DEVICE_AUTO && device != FOVEA_DEVICE_GPU && device != where)) {
     *reason = "source: the memory is on another kind of device than asked for";
@@ -153,11 +156,7 @@ static inline foveaStatus_t foveaTensorFromDLPack(const DLTensor* source, foveaD
       return FOVEA_STATUS_INVALID_ARGUMENT;
     }
   } else {
-#ifdef __cplusplus
-    view.data = static_cast<unsigned char*>(source->data) + source->byte_offset;
-#else
-    view.data = (unsigned char*)source->data + source->byte_offset;
-#endif
+    view.data = FOVEA_DLPACK_CAST(unsigned char*, source->data) + source->byte_offset;
   }
   *tensor = view;
   return FOVEA_STATUS_SUCCESS;
@@ -168,5 +167,6 @@ static inline foveaStatus_t foveaTensorFromDLPack(const DLTensor* source, foveaD
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
+#undef FOVEA_DLPACK_CAST
 
 #endif /* FOVEA_FOVEA_DLPACK_H_ */
