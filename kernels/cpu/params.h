@@ -23,6 +23,9 @@ enum class Alibi : int32_t { kNone = 0, kLinear = 1, kSqrt = 2 };
 enum class PrefixRanges : int32_t { kNone = 0, kFull = 1, kWindowed = 2 };
 enum class KvScales : int32_t { kNone = 0, kPerTensor = 1, kPerHead = 2 };
 
+// Largest head_size and head_size_v.
+inline constexpr int32_t kMaxHeadSize = 256;
+
 // What one layer is, fixed when an attention is created.
 struct Layer {
   int32_t num_query_heads;
