@@ -13,7 +13,8 @@ namespace fovea::cpu {
 
 enum class DataType : int32_t { kNone = 0, kF32 = 1, kF16 = 2, kBF16 = 3, kE4M3FN = 4, kE4M3FNUZ = 5, kE5M2 = 6 };
 
-constexpr size_t size_of(DataType type) {
+// Always inlined: translation units compiled for different instruction sets must not share a copy.
+[[gnu::always_inline]] constexpr size_t size_of(DataType type) {
   return type == DataType::kF32 ? 4 : (type == DataType::kF16 || type == DataType::kBF16) ? 2 : type == DataType::kNone ? 0 : 1;
 }
 
@@ -83,7 +84,7 @@ static_assert(sizeof(SplitGroup) == 24);
 
 // The state of `rows` packed rows after some keys: m [rows], the running maximum of the scores times log2(e) (-inf: nothing
 // seen); l [rows], the sum of exp2(score - m); acc [rows, head_size_v], the sum of exp2(score - m) * value, not divided.
-constexpr int64_t state_floats(int64_t rows, int64_t head_size_v) { return rows * (head_size_v + 2); }
+[[gnu::always_inline]] constexpr int64_t state_floats(int64_t rows, int64_t head_size_v) { return rows * (head_size_v + 2); }
 
 // The work list of one batch; made by the core, constant while forwards use it.
 struct WorkList {
