@@ -191,13 +191,13 @@ HWY_INLINE void store_from_float(Vec value, void* to) {
 // One element.
 template <DataType kType>
 HWY_INLINE float load_one(const void* from) {
-  alignas(64) unsigned char bytes[sizeof(float) * HWY_MAX_LANES_D(FloatTag)] = {};
+  alignas(64) unsigned char bytes[sizeof(float) * hn::MaxLanes(FloatTag())] = {};
   __builtin_memcpy(bytes, from, size_of(kType));
   return hn::GetLane(load_as_float<kType>(bytes));
 }
 template <DataType kType>
 HWY_INLINE void store_one(float value, void* to) {
-  alignas(64) unsigned char bytes[sizeof(float) * HWY_MAX_LANES_D(FloatTag)];
+  alignas(64) unsigned char bytes[sizeof(float) * hn::MaxLanes(FloatTag())];
   store_from_float<kType>(hn::Set(FloatTag(), value), bytes);
   __builtin_memcpy(to, bytes, size_of(kType));
 }

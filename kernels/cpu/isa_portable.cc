@@ -1,5 +1,5 @@
 // Kernels for this instruction set; compiled with its flags (CMakeLists.txt).
-#define HWY_COMPILE_ONLY_EMU128
+#define HWY_COMPILE_ONLY_SCALAR
 #define FOVEA_ISA_NAMESPACE isa_portable
 #define FOVEA_ISA_NAME "portable"
 

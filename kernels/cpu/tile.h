@@ -319,22 +319,22 @@ struct VectorPipeline {
 
   // out = even[0], odd[0], even[1], odd[1], ... ; size is a multiple of 8.
   static HWY_INLINE void interleave_16(const uint16_t* even, const uint16_t* odd, int32_t size, char* out) {
-    const hn::CappedTag<uint16_t, 8> d;
-    const int32_t step = static_cast<int32_t>(hn::Lanes(d));
+#if HWY_TARGET == HWY_SCALAR
     uint16_t* to = reinterpret_cast<uint16_t*>(out);
-    if (step != 8) {
-      for (int32_t i = 0; i < size; ++i) {
-        to[2 * i] = even[i];
-        to[2 * i + 1] = odd[i];
-      }
-      return;
+    for (int32_t i = 0; i < size; ++i) {
+      to[2 * i] = even[i];
+      to[2 * i + 1] = odd[i];
     }
-    for (int32_t i = 0; i < size; i += step) {
+#else
+    const hn::Full128<uint16_t> d;
+    uint16_t* to = reinterpret_cast<uint16_t*>(out);
+    for (int32_t i = 0; i < size; i += 8) {
       const auto a = hn::LoadU(d, even + i);
       const auto b = hn::LoadU(d, odd + i);
       hn::StoreU(hn::InterleaveLower(d, a, b), d, to + 2 * i);
-      hn::StoreU(hn::InterleaveUpper(d, a, b), d, to + 2 * i + step);
+      hn::StoreU(hn::InterleaveUpper(d, a, b), d, to + 2 * i + 8);
     }
+#endif
   }
 
   HWY_INLINE void step(const Strip& strip, const KvTile& tile, bool masked, bool fresh, const TileState& state) {
