@@ -1,0 +1,2 @@
+// The DLPack view as C++.
+#include "dlpack_test.c"

@@ -1,0 +1,1 @@
+#include "tests/capi/layout.h"
