@@ -9,7 +9,7 @@
 
 namespace fovea::cpu::FOVEA_ISA_NAMESPACE {
 
-inline constexpr int32_t kLanes = static_cast<int32_t>(HWY_MAX_LANES_D(FloatTag));
+inline constexpr int32_t kLanes = static_cast<int32_t>(hn::MaxLanes(FloatTag()));
 
 // Widest pack, in elements; rows of queries and sums are padded to a multiple of it.
 inline constexpr int32_t kMaxPackElements = 2 * kLanes;
@@ -24,7 +24,7 @@ HWY_INLINE hn::Vec<D> load_partial(D d, const char* from, int32_t bytes) {
   const auto mask = hn::FirstN(dw, static_cast<size_t>(bytes / 4));
   return hn::BitCast(d, hn::MaskedLoad(mask, dw, reinterpret_cast<const uint32_t*>(from)));
 #else
-  alignas(64) unsigned char copy[HWY_MAX_LANES_D(D) * sizeof(hn::TFromD<D>)] = {};
+  alignas(64) unsigned char copy[hn::MaxLanes(D()) * sizeof(hn::TFromD<D>)] = {};
   __builtin_memcpy(copy, from, static_cast<size_t>(bytes));
   return hn::Load(d, reinterpret_cast<const hn::TFromD<D>*>(copy));
 #endif
@@ -98,8 +98,8 @@ struct Fp8Pack {
   static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
     const FloatTag d;
     const HalfTag dh;
-    const hn::Repartition<hwy::float16_t, FloatTag> df16;
-    // Sign extension puts the sign into bit 15 - kShift and above, wherever kShift leaves it room.
+    const hn::Rebind<hwy::float16_t, FloatTag> df16;
+    // Sign-extended, so that a shift by 7 leaves the sign in bit 15, above the exponent field of f16.
     auto half = hn::PromoteTo(dh, load_bytes<kPartial>(hn::Rebind<int8_t, HalfTag>(), from, bytes));
     if constexpr (kType == DataType::kE5M2) {
       half = hn::ShiftLeft<8>(half);
@@ -113,9 +113,8 @@ struct Fp8Pack {
         half = hn::Or(half, hn::VecFromMask(dh, hn::Eq(half, sign)));
       }
     }
-    const auto values = hn::BitCast(df16, half);
-    out[0] = hn::PromoteTo(d, hn::LowerHalf(values));
-    out[1] = hn::PromoteTo(d, hn::UpperHalf(hn::Half<decltype(df16)>(), values));
+    out[0] = hn::PromoteTo(d, hn::BitCast(df16, hn::LowerHalf(half)));
+    out[1] = hn::PromoteTo(d, hn::BitCast(df16, hn::UpperHalf(hn::Half<HalfTag>(), half)));
   }
 };
 
@@ -151,6 +150,7 @@ template <DataType kType>
 struct PackedRow {
   static constexpr int32_t kElements = Pack<kType>::kVectors * kLanes;
   static constexpr int32_t kBytes = kElements * static_cast<int32_t>(size_of(kType));
+  static constexpr bool kHasTail = kElements > 8;  // head sizes are multiples of 8
   int32_t full;        // whole packs
   int32_t tail_bytes;  // of the last, partial one
   explicit HWY_INLINE PackedRow(int32_t head_size)

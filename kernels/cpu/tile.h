@@ -31,18 +31,20 @@ struct ScratchCursor {
   }
 };
 
-// The state of all rows of a unit, strip by strip: acc of a strip begins at strip.begin * head_size_v.
+// The state of all rows of a unit, strip by strip: acc of a strip begins at strip.begin * acc_rows.
 struct TileState {
   float* m;    // [padded rows]
   float* l;    // [padded rows]
-  float* acc;  // [strips][head_size_v][strip]
+  float* acc;  // [strips][acc_rows][strip]
+  int32_t acc_rows;  // head_size_v, rounded up where products come in whole tiles
 };
 
-HWY_INLINE TileState take_tile_state(ScratchCursor* cursor, int32_t padded_rows, int32_t head_size_v) {
+HWY_INLINE TileState take_tile_state(ScratchCursor* cursor, int32_t padded_rows, int32_t acc_rows) {
   TileState s;
   s.m = cursor->take<float>(padded_rows);
   s.l = cursor->take<float>(padded_rows);
-  s.acc = cursor->take<float>(static_cast<size_t>(padded_rows) * head_size_v);
+  s.acc = cursor->take<float>(static_cast<size_t>(padded_rows) * acc_rows);
+  s.acc_rows = acc_rows;
   return s;
 }
 
@@ -63,8 +65,8 @@ HWY_INLINE void fold_strip(const Strip& strip, int32_t head_size_v, const TileSt
     const FoldWeights w = fold_weights(hn::Load(d, total.m + row), hn::Load(d, chunk.m + row));
     hn::Store(fold(hn::Load(d, total.l + row), w.old_weight, hn::Load(d, chunk.l + row), w.chunk_weight), d, total.l + row);
     hn::Store(w.max, d, total.m + row);
-    float* HWY_RESTRICT acc = total.acc + static_cast<int64_t>(strip.begin) * head_size_v + v * lanes;
-    const float* HWY_RESTRICT add = chunk.acc + static_cast<int64_t>(strip.begin) * head_size_v + v * lanes;
+    float* HWY_RESTRICT acc = total.acc + static_cast<int64_t>(strip.begin) * total.acc_rows + v * lanes;
+    const float* HWY_RESTRICT add = chunk.acc + static_cast<int64_t>(strip.begin) * chunk.acc_rows + v * lanes;
     for (int32_t i = 0; i < head_size_v; ++i) {
       hn::Store(fold(hn::Load(d, acc + i * stride), w.old_weight, hn::Load(d, add + i * stride), w.chunk_weight), d,
                 acc + i * stride);
@@ -76,7 +78,7 @@ HWY_INLINE void fold_strip(const Strip& strip, int32_t head_size_v, const TileSt
 HWY_INLINE void strip_rows(const Strip& strip, int32_t rows, int32_t head_size_v, const TileState& state, float* out) {
   const int32_t lanes = static_cast<int32_t>(hn::Lanes(FloatTag()));
   const int64_t stride = strip.vectors * lanes;
-  const float* acc = state.acc + static_cast<int64_t>(strip.begin) * head_size_v;
+  const float* acc = state.acc + static_cast<int64_t>(strip.begin) * state.acc_rows;
   const int32_t count = min_of(strip.vectors * lanes, rows - strip.begin);
   transpose_32(
       head_size_v, count, [&](int32_t i) { return acc + i * stride; }, out, head_size_v);
@@ -177,7 +179,7 @@ HWY_INLINE void walk_chunks(const Forward& f, const WorkItem& item, const Sequen
     for (int32_t i = 0; i < num_strips; ++i) {
       if (!fresh[i]) continue;
       const int64_t width = static_cast<int64_t>(strips[i].vectors) * static_cast<int64_t>(hn::Lanes(FloatTag()));
-      float* acc = chunk.acc + static_cast<int64_t>(strips[i].begin) * size;
+      float* acc = chunk.acc + static_cast<int64_t>(strips[i].begin) * chunk.acc_rows;
       for (int64_t j = 0; j < width * size; ++j) acc[j] = 0.0f;
     }
     if (item.group >= 0) {
@@ -195,7 +197,7 @@ HWY_INLINE void walk_chunks(const Forward& f, const WorkItem& item, const Sequen
   }
   if (item.group >= 0) return;
   if (total_is_empty) {
-    for (int64_t i = 0; i < static_cast<int64_t>(padded_rows) * size; ++i) total.acc[i] = 0.0f;
+    for (int64_t i = 0; i < static_cast<int64_t>(padded_rows) * total.acc_rows; ++i) total.acc[i] = 0.0f;
   }
   write_tile_state(f, item, s, strips, num_strips, total, row_buffer);
 }
@@ -372,7 +374,7 @@ struct VectorPipeline {
       }
       hn::Store(a, d, alpha + v * width);
     }
-    float* acc = state.acc + static_cast<int64_t>(strip.begin) * layer.head_size_v;
+    float* acc = state.acc + static_cast<int64_t>(strip.begin) * state.acc_rows;
     const float* p = Words::kPerWord == 1 ? scores : weights;
 #define FOVEA_CALL(V) strip_values<Words, V>(v_rows, v_words, layer.head_size_v, p, alpha, fresh, acc)
     FOVEA_FOR_STRIP_VECTORS(strip.vectors, FOVEA_CALL)

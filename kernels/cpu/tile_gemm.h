@@ -28,13 +28,21 @@ struct FloatWords {
   static HWY_INLINE Vec multiply_add(Vec a, Vec b, Vec c) { return hn::MulAdd(a, b, c); }
 };
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(FOVEA_EMULATE_BF16_PAIRS)
 // Words are pairs of bf16: c + a.lo * b.lo + a.hi * b.hi.
 struct Bf16Words {
   static constexpr int32_t kPerWord = 2;
   static HWY_INLINE Vec broadcast(const float* word) { return hn::Set(FloatTag(), *word); }
   static HWY_INLINE Vec multiply_add(Vec a, Vec b, Vec c) {
+#if defined(FOVEA_EMULATE_BF16_PAIRS)
+    const FloatTag d;
+    const hn::RebindToUnsigned<FloatTag> du;
+    const auto low = [&](Vec x) { return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, x))); };
+    const auto high = [&](Vec x) { return hn::BitCast(d, hn::And(hn::BitCast(du, x), hn::Set(du, 0xffff0000u))); };
+    return hn::MulAdd(high(a), high(b), hn::MulAdd(low(a), low(b), c));
+#else
     return Vec{_mm512_dpbf16_ps(c.raw, (__m512bh)_mm512_castps_si512(a.raw), (__m512bh)_mm512_castps_si512(b.raw))};
+#endif
   }
 };
 #endif
