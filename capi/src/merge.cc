@@ -1,0 +1,16 @@
+#include "capi/src/guard.h"
+#include "impl/backend/cpu_attn.h"
+#include "impl/struct_size.h"
+
+using namespace fovea;
+using namespace fovea::capi;
+
+foveaStatus_t foveaMergeAttentionStates(foveaContext_t context, const foveaMergeArgs_t* args) {
+  return guarded([&] {
+    Context* device = nullptr;
+    FOVEA_TRY(open(context, "context", &device));
+    foveaMergeArgs_t checked;
+    FOVEA_TRY(read_struct(args, "args", &checked));
+    return cpu_merge_states(*device, checked);
+  });
+}

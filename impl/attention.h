@@ -1,0 +1,44 @@
+// A configuration bound to a backend.
+#pragma once
+
+#include "fovea/fovea.h"
+#include "impl/config.h"
+#include "impl/context.h"
+#include "impl/metadata.h"
+#include "impl/object.h"
+
+namespace fovea {
+
+// Behind foveaAttention_t: immutable and shared. Each backend derives its own.
+class Attention : public Object {
+ public:
+  static constexpr ObjectKind kKind = ObjectKind::kAttention;
+
+  foveaBackend_t backend() const { return backend_; }
+  const Context* context() const { return context_.get(); }
+  const LayerConfig& config() const { return config_; }
+
+  virtual foveaStatus_t workspace_size(const foveaMetadataLimits_t& limits, size_t* size) const = 0;
+  virtual foveaStatus_t plan_size(const foveaMetadataLimits_t& limits, size_t* size) const = 0;
+  // None of these allocates. Arguments are as the caller gave them, but complete (struct_size).
+  virtual foveaStatus_t plan(const Metadata& metadata, const foveaPlanArgs_t& args) const = 0;
+  virtual foveaStatus_t write_kv_cache(const foveaKvWriteArgs_t& args) const = 0;
+  virtual foveaStatus_t forward(const Metadata& metadata, const foveaForwardArgs_t& args) const = 0;
+  virtual foveaStatus_t validate(const Metadata& metadata, int64_t num_cache_blocks) const = 0;
+
+ protected:
+  Attention(Context* context, foveaBackend_t backend, const LayerConfig& config)
+      : Object(kKind), context_(context), backend_(backend), config_(config) {}
+
+  Ref<Context> context_;
+
+ private:
+  foveaBackend_t backend_;
+  LayerConfig config_;
+};
+
+// Selects the backend where none is named, and binds to it.
+foveaStatus_t create_attention(Context* context, const LayerConfig& config, foveaBackend_t requested,
+                               Attention** attention);
+
+}  // namespace fovea

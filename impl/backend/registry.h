@@ -1,0 +1,45 @@
+// The ordered list of backends, most preferred first.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "fovea/fovea.h"
+#include "impl/attention.h"
+#include "impl/backend/claims.h"
+#include "impl/reasons.h"
+
+namespace fovea {
+
+// One backend. Nothing of it is loaded by listing it.
+struct Backend {
+  foveaBackend_t id;
+  const char* name;
+  bool (*runs_on)(foveaDevice_t device);
+  // Whether this machine can use it; fills in the sentence if not. May load a module.
+  bool (*available)(std::string* reason);
+  // nullptr while unavailable: without its module a backend claims nothing.
+  const Claims* (*claims)();
+  // The one place that decides whether a complete, consistent configuration can be served; adds every reason against it.
+  // Workspace and launch of an attention follow from what this function resolved.
+  bool (*support)(const LayerConfig& config, Reasons* reasons);
+  foveaStatus_t (*bind)(Context* context, const LayerConfig& config, Attention** attention);
+};
+
+using BackendList = std::span<const Backend* const>;
+
+BackendList registry();
+
+// nullptr for AUTO and unknown values.
+const Backend* find_backend(BackendList backends, foveaBackend_t id);
+// INVALID_ARGUMENT, with the known names, for a name that is none of a backend or "AUTO".
+foveaStatus_t backend_from_name(BackendList backends, const char* name, const char* argument, foveaBackend_t* id);
+// The backend, or INVALID_ARGUMENT.
+foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const Backend** backend);
+// Its claims, or BACKEND_UNAVAILABLE with the reason.
+foveaStatus_t require_claims(const Backend& backend, const Claims** claims);
+
+// Everything against a configuration on one backend, whatever the device.
+void check_support(const Backend& backend, const LayerConfig& config, Reasons* reasons);
+
+}  // namespace fovea

@@ -1,0 +1,63 @@
+#include "impl/select.h"
+
+#include <stdlib.h>
+
+#include "impl/error.h"
+#include "impl/log.h"
+#include "impl/names.h"
+
+namespace fovea {
+namespace {
+
+// All reasons against one backend on one device. A backend for another device is not asked: that could load a module.
+Reasons reasons_against(const Backend& backend, foveaDevice_t device, const LayerConfig& config) {
+  Reasons reasons;
+  if (backend.runs_on(device)) {
+    check_support(backend, config, &reasons);
+  } else {
+    reasons.add(FOVEA_REASON_DEVICE, "does not run on the context's device (%s)", device_name(device));
+  }
+  return reasons;
+}
+
+}  // namespace
+
+foveaStatus_t select_backend(BackendList backends, const Context& context, const LayerConfig& config,
+                             foveaBackend_t requested, const Backend** selected) {
+  const char* origin = "requested";
+  if (requested == FOVEA_BACKEND_AUTO) {
+    const char* name = secure_getenv("FOVEA_BACKEND");
+    if (name != nullptr && name[0] != '\0') {
+      FOVEA_TRY(backend_from_name(backends, name, "FOVEA_BACKEND", &requested));
+      origin = "named by FOVEA_BACKEND";
+    }
+  }
+  const Backend* explicit_one = nullptr;
+  if (requested != FOVEA_BACKEND_AUTO) FOVEA_TRY(require_backend(backends, requested, &explicit_one));
+
+  std::string list;
+  foveaStatus_t status = FOVEA_STATUS_NOT_SUPPORTED;
+  for (const Backend* backend : backends) {
+    const Reasons reasons = reasons_against(*backend, context.device(), config);
+    if (reasons.empty()) {
+      if (explicit_one == nullptr || backend == explicit_one) {
+        log(FOVEA_LOG_INFO, "backend %s %s", backend->name, explicit_one != nullptr ? origin : "selected");
+        *selected = backend;
+        return FOVEA_STATUS_SUCCESS;
+      }
+      list += std::string("\n  ") + backend->name + ": could serve it";
+      continue;
+    }
+    if (backend == explicit_one && reasons.list().front().code == FOVEA_REASON_UNAVAILABLE) {
+      status = FOVEA_STATUS_BACKEND_UNAVAILABLE;
+    }
+    list += std::string("\n  ") + backend->name + ": " + reasons.joined("; ");
+  }
+  if (explicit_one != nullptr) {
+    return fail(status, "%s, %s, cannot serve this config\n  config: %s%s", explicit_one->name, origin,
+                config.describe().c_str(), list.c_str());
+  }
+  return fail(status, "no backend can serve this config\n  config: %s%s", config.describe().c_str(), list.c_str());
+}
+
+}  // namespace fovea
