@@ -62,10 +62,14 @@ HWY_INLINE void emulated_product(int c, int a, int b) {
 HWY_INLINE void amx_begin() {}
 HWY_INLINE void amx_end() {}
 #else
-#define FOVEA_TILE_ZERO(t) _tile_zero(t)
-#define FOVEA_TILE_LOAD(t, from, stride) _tile_loadd(t, from, stride)
-#define FOVEA_TILE_STORE(t, to, stride) _tile_stored(t, to, stride)
-#define FOVEA_TILE_PRODUCT(c, a, b) _tile_dpbf16ps(c, a, b)
+// The compiler's own intrinsics do not say that they read and write memory (GCC 12), so stores before a tile load may be moved
+// behind it.
+#define FOVEA_TILE_ZERO(t) __asm__ volatile("tilezero %%tmm" #t ::)
+#define FOVEA_TILE_LOAD(t, from, stride) \
+  __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #t ::"r"(from), "r"(static_cast<int64_t>(stride)) : "memory")
+#define FOVEA_TILE_STORE(t, to, stride) \
+  __asm__ volatile("tilestored %%tmm" #t ", (%0,%1,1)" ::"r"(to), "r"(static_cast<int64_t>(stride)) : "memory")
+#define FOVEA_TILE_PRODUCT(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
 struct TileConfig {
   uint8_t palette;
@@ -83,9 +87,9 @@ HWY_INLINE void amx_begin() {
     config.column_bytes[i] = 64;
     config.rows[i] = 16;
   }
-  _tile_loadconfig(&config);
+  __asm__ volatile("ldtilecfg %0" ::"m"(config));
 }
-HWY_INLINE void amx_end() { _tile_release(); }
+HWY_INLINE void amx_end() { __asm__ volatile("tilerelease" ::); }
 #endif
 
 // Products use tiles 0-3 as sums [2 down][2 across], 4-5 as left operands (down), 6-7 as right operands (across).
