@@ -9,7 +9,7 @@ namespace fovea {
 foveaStatus_t create_attention(Context* context, const LayerConfig& config, foveaBackend_t requested,
                                Attention** attention) {
   const Backend* backend = nullptr;
-  if (const foveaStatus_t status = select_backend(registry(), *context, config, requested, &backend);
+  if (const foveaStatus_t status = select_backend(registry(), *context, config, requested, "backend", &backend);
       status != FOVEA_STATUS_SUCCESS) {
     return status;
   }

@@ -74,9 +74,9 @@ foveaStatus_t Metadata::create(Context* context, const foveaMetadataLimits_t* gi
     offset[4] = sum.add(range_values, sizeof(int32_t));
     offset[5] = sum.add(table, sizeof(int32_t));
   }
-  FOVEA_REQUIRE_ARGUMENT(!wraps && !sum.overflow(),
-                         "limits: max_num_seqs %d with max_blocks_per_seq %d and max_prefix_ranges %d exceed memory",
-                         limits.max_num_seqs, limits.max_blocks_per_seq, limits.max_prefix_ranges);
+  FOVEA_REQUIRE(!wraps && !sum.overflow(), FOVEA_STATUS_OUT_OF_MEMORY,
+                "limits: max_num_seqs %d with max_blocks_per_seq %d and max_prefix_ranges %d exceed memory",
+                limits.max_num_seqs, limits.max_blocks_per_seq, limits.max_prefix_ranges);
 
   auto* created = new Metadata(context, limits);
   auto* base = static_cast<char*>(context->allocate(sum.total()));

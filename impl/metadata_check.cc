@@ -54,12 +54,15 @@ foveaStatus_t check_ranges(int32_t num_seqs, int32_t num_ranges, const int32_t* 
       previous = last;
     }
   }
+  FOVEA_REQUIRE_ARGUMENT(range_start_loc[num_seqs] == num_ranges,
+                         "range_start_loc: row %d is %d, expected num_ranges (%d)", num_seqs, range_start_loc[num_seqs],
+                         num_ranges);
   return FOVEA_STATUS_SUCCESS;
 }
 
 foveaStatus_t check_int32_array(const int32_t* array, const char* name) {
   FOVEA_REQUIRE_ARGUMENT(array != nullptr, "%s: NULL, expected an array", name);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(array, alignof(int32_t)), "%s: at %p, expected a multiple of %zu bytes", name,
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(array, alignof(int32_t)), "%s: %p is not aligned to %zu bytes", name,
                          static_cast<const void*>(array), alignof(int32_t));
   return FOVEA_STATUS_SUCCESS;
 }

@@ -9,21 +9,32 @@
 namespace fovea {
 namespace {
 
-// All reasons against one backend on one device. A backend for another device is not asked: that could load a module.
-Reasons reasons_against(const Backend& backend, foveaDevice_t device, const LayerConfig& config) {
+// All reasons against one backend on one device. One for another device is only asked whether it is there, and only if
+// it was named: asking could load a module.
+Reasons reasons_against(const Backend& backend, foveaDevice_t device, const LayerConfig& config, bool is_named) {
   Reasons reasons;
   if (backend.runs_on(device)) {
     check_support(backend, config, &reasons);
-  } else {
-    reasons.add(FOVEA_REASON_DEVICE, "does not run on the context's device (%s)", device_name(device));
+    return reasons;
+  }
+  reasons.add(FOVEA_REASON_DEVICE, "does not run on the context's device (%s)", device_name(device));
+  if (std::string reason; is_named && !backend.available(&reason)) {
+    reasons.add(FOVEA_REASON_UNAVAILABLE, "unavailable: %s", reason.c_str());
   }
   return reasons;
+}
+
+bool is_unavailable(const Reasons& reasons) {
+  for (const Reason& reason : reasons.list()) {
+    if (reason.code == FOVEA_REASON_UNAVAILABLE) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
 foveaStatus_t select_backend(BackendList backends, const Context& context, const LayerConfig& config,
-                             foveaBackend_t requested, const Backend** selected) {
+                             foveaBackend_t requested, const char* argument, const Backend** selected) {
   const char* origin = "requested";
   if (requested == FOVEA_BACKEND_AUTO) {
     const char* name = secure_getenv("FOVEA_BACKEND");
@@ -33,12 +44,12 @@ foveaStatus_t select_backend(BackendList backends, const Context& context, const
     }
   }
   const Backend* explicit_one = nullptr;
-  if (requested != FOVEA_BACKEND_AUTO) FOVEA_TRY(require_backend(backends, requested, &explicit_one));
+  if (requested != FOVEA_BACKEND_AUTO) FOVEA_TRY(require_backend(backends, requested, argument, &explicit_one));
 
   std::string list;
   foveaStatus_t status = FOVEA_STATUS_NOT_SUPPORTED;
   for (const Backend* backend : backends) {
-    const Reasons reasons = reasons_against(*backend, context.device(), config);
+    const Reasons reasons = reasons_against(*backend, context.device(), config, backend == explicit_one);
     if (reasons.empty()) {
       if (explicit_one == nullptr || backend == explicit_one) {
         log(FOVEA_LOG_INFO, "backend %s %s", backend->name, explicit_one != nullptr ? origin : "selected");
@@ -48,9 +59,7 @@ foveaStatus_t select_backend(BackendList backends, const Context& context, const
       list += std::string("\n  ") + backend->name + ": could serve it";
       continue;
     }
-    if (backend == explicit_one && reasons.list().front().code == FOVEA_REASON_UNAVAILABLE) {
-      status = FOVEA_STATUS_BACKEND_UNAVAILABLE;
-    }
+    if (backend == explicit_one && is_unavailable(reasons)) status = FOVEA_STATUS_BACKEND_UNAVAILABLE;
     list += std::string("\n  ") + backend->name + ": " + reasons.joined("; ");
   }
   if (explicit_one != nullptr) {

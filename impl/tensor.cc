@@ -33,11 +33,13 @@ bool may_overlap(const int64_t* sizes, const int64_t* strides, int32_t ndim) {
 foveaStatus_t check_tensor(const foveaTensor_t& tensor, const char* name, foveaDataType_t dtype, const Axis* axes,
                            int32_t ndim, Access access, int64_t* strides) {
   FOVEA_REQUIRE_ARGUMENT(!is_absent(tensor), "%s: absent (data is NULL), expected a tensor", name);
+  FOVEA_REQUIRE_ARGUMENT(is_data_type(tensor.dtype), "%s: dtype is %d, which is not a data type", name,
+                         static_cast<int>(tensor.dtype));
   FOVEA_REQUIRE_ARGUMENT(tensor.dtype == dtype, "%s: dtype is %s, expected %s", name, data_type_name(tensor.dtype),
                          data_type_name(dtype));
   FOVEA_REQUIRE_ARGUMENT(tensor.ndim == ndim, "%s: ndim is %d, expected %d", name, tensor.ndim, ndim);
   const size_t element = data_type_size(dtype);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(tensor.data, element), "%s: data is at %p, expected a multiple of %zu bytes", name,
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(tensor.data, element), "%s: data at %p is not aligned to %zu bytes", name,
                          tensor.data, element);
 
   bool contiguous = true;
@@ -150,7 +152,7 @@ foveaStatus_t check_floats(const float* values, const char* name, bool expected,
     return FOVEA_STATUS_SUCCESS;
   }
   FOVEA_REQUIRE_ARGUMENT(values != nullptr, "%s: NULL, but %s", name, why);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(values, alignof(float)), "%s: at %p, expected a multiple of %zu bytes", name,
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(values, alignof(float)), "%s: %p is not aligned to %zu bytes", name,
                          static_cast<const void*>(values), alignof(float));
   for (int64_t i = 0; i < count; ++i) {
     const float value = values[i];

@@ -48,7 +48,7 @@ foveaStatus_t foveaBackendIsAvailable(foveaBackend_t backend, int32_t* available
     FOVEA_TRY(check_out(available, "available"));
     FOVEA_REQUIRE_ARGUMENT(reason != nullptr || reason_size == 0, "reason: NULL, but reason_size is %zu", reason_size);
     const Backend* found = nullptr;
-    FOVEA_TRY(require_backend(registry(), backend, &found));
+    FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     std::string sentence;
     *available = found->available(&sentence) ? 1 : 0;
     if (reason_size > 0) std::snprintf(reason, reason_size, "%s", sentence.c_str());
@@ -67,7 +67,7 @@ foveaStatus_t foveaBackendSupports(foveaBackend_t backend, foveaCapability_t cap
                            static_cast<int>(capability));
     const Backend* found = nullptr;
     const Claims* claims = nullptr;
-    FOVEA_TRY(require_backend(registry(), backend, &found));
+    FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     FOVEA_TRY(require_claims(*found, &claims));
     *supported = claims->has(capability) ? 1 : 0;
     return FOVEA_STATUS_SUCCESS;
@@ -83,7 +83,7 @@ foveaStatus_t foveaBackendSupportsDataType(foveaBackend_t backend, foveaDataType
                            static_cast<int>(dtype));
     const Backend* found = nullptr;
     const Claims* claims = nullptr;
-    FOVEA_TRY(require_backend(registry(), backend, &found));
+    FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     FOVEA_TRY(require_claims(*found, &claims));
     *supported = claims->takes(role, dtype) ? 1 : 0;
     return FOVEA_STATUS_SUCCESS;
@@ -96,7 +96,7 @@ foveaStatus_t foveaBackendGetBounds(foveaBackend_t backend, foveaBoundsAttribute
                            static_cast<int>(attribute));
     const Backend* found = nullptr;
     const Claims* claims = nullptr;
-    FOVEA_TRY(require_backend(registry(), backend, &found));
+    FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     FOVEA_TRY(require_claims(*found, &claims));
     const Bounds& claimed = claims->bounds[attribute];
     foveaBounds_t result = {};
@@ -114,7 +114,7 @@ foveaStatus_t foveaConfigCheck(foveaConfig_t config, foveaBackend_t backend, fov
     Config* object = nullptr;
     const Backend* found = nullptr;
     FOVEA_TRY(open(config, "config", &object));
-    FOVEA_TRY(require_backend(registry(), backend, &found));
+    FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     Reasons reasons;
     check_support(*found, object->layer(), &reasons);
     const bool supported = reasons.empty();
@@ -138,10 +138,12 @@ foveaStatus_t foveaReportGetReason(foveaReport_t report, int32_t index, foveaRea
   return guarded([&] {
     Report* object = nullptr;
     FOVEA_TRY(open(report, "report", &object));
+    FOVEA_TRY(check_out(code, "code"));
+    FOVEA_TRY(check_out(sentence, "sentence"));
     const auto count = static_cast<int32_t>(object->list().size());
     FOVEA_REQUIRE_ARGUMENT(index >= 0 && index < count, "index: %d, but the report has %d reasons", index, count);
-    if (code != nullptr) *code = object->list()[index].code;
-    if (sentence != nullptr) *sentence = object->list()[index].sentence.c_str();
+    *code = object->list()[index].code;
+    *sentence = object->list()[index].sentence.c_str();
     return FOVEA_STATUS_SUCCESS;
   });
 }
@@ -157,7 +159,7 @@ foveaStatus_t foveaSelectBackend(foveaContext_t context, foveaConfig_t config, f
     FOVEA_TRY(open(config, "config", &layer));
     FOVEA_TRY(check_out(selected, "selected"));
     const Backend* found = nullptr;
-    FOVEA_TRY(select_backend(registry(), *device, layer->layer(), requested, &found));
+    FOVEA_TRY(select_backend(registry(), *device, layer->layer(), requested, "requested", &found));
     *selected = found->id;
     return FOVEA_STATUS_SUCCESS;
   });

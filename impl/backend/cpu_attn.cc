@@ -189,11 +189,12 @@ foveaStatus_t CpuAttention::plan(const Metadata& metadata, const foveaPlanArgs_t
   FOVEA_TRY(open_batch(metadata, args.causal, &batch, &mode));
   PlanBounds bounds;
   FOVEA_TRY(bound_plan(kernel_.key, {batch->num_seqs, batch->num_tokens, batch->max_seq_len}, &bounds));
-  FOVEA_REQUIRE(args.plan_size >= bounds.plan_bytes, FOVEA_STATUS_WORKSPACE_TOO_SMALL,
-                "plan_size: %zu, expected at least %zu for this batch", args.plan_size, bounds.plan_bytes);
   FOVEA_REQUIRE_ARGUMENT(args.plan != nullptr, "plan: NULL, expected %zu bytes", bounds.plan_bytes);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.plan, kAlignment), "plan: at %p, expected a multiple of %zu bytes", args.plan,
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.plan, kAlignment), "plan: %p is not aligned to %zu bytes", args.plan,
                          kAlignment);
+  FOVEA_REQUIRE(args.plan_size >= bounds.plan_bytes, FOVEA_STATUS_WORKSPACE_TOO_SMALL,
+                "plan_size: %zu is too small, this batch needs %zu bytes (foveaAttentionGetPlanSize)", args.plan_size,
+                bounds.plan_bytes);
   make_plan(kernel_.key, metadata, *batch, mode, bounds, args.plan);
   return FOVEA_STATUS_SUCCESS;
 }
@@ -228,7 +229,7 @@ foveaStatus_t CpuAttention::write_kv_cache(const foveaKvWriteArgs_t& args) const
   FOVEA_TRY(check_caches(layer, args.key_cache, args.value_cache, Access::kWrite, &write.key_cache, &write.value_cache));
 
   FOVEA_REQUIRE_ARGUMENT(args.slot_mapping != nullptr, "slot_mapping: NULL, expected an array");
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.slot_mapping, alignof(int64_t)), "slot_mapping: at %p, expected a multiple of %zu bytes",
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.slot_mapping, alignof(int64_t)), "slot_mapping: %p is not aligned to %zu bytes",
                          static_cast<const void*>(args.slot_mapping), alignof(int64_t));
   const int64_t num_blocks = write.key_cache.num_blocks;
   for (int32_t i = 0; i < args.num_tokens; ++i) {

@@ -156,12 +156,12 @@ foveaStatus_t CpuAttention::forward(const Metadata& metadata, const foveaForward
 
   Workspace layout;
   FOVEA_TRY(lay_out({batch->num_seqs, batch->num_tokens, batch->max_seq_len}, &layout));
-  FOVEA_REQUIRE(args.workspace_size >= layout.total, FOVEA_STATUS_WORKSPACE_TOO_SMALL,
-                "workspace_size: %zu, expected at least %zu for this batch (foveaAttentionGetWorkspaceSize)",
-                args.workspace_size, layout.total);
   FOVEA_REQUIRE_ARGUMENT(args.workspace != nullptr, "workspace: NULL, expected %zu bytes", layout.total);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.workspace, kAlignment), "workspace: at %p, expected a multiple of %zu bytes",
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.workspace, kAlignment), "workspace: %p is not aligned to %zu bytes",
                          args.workspace, kAlignment);
+  FOVEA_REQUIRE(args.workspace_size >= layout.total, FOVEA_STATUS_WORKSPACE_TOO_SMALL,
+                "workspace_size: %zu is too small, this batch needs %zu bytes (foveaAttentionGetWorkspaceSize)",
+                args.workspace_size, layout.total);
   auto* const workspace = static_cast<char*>(args.workspace);
 
   const void* plan = args.plan;

@@ -37,9 +37,9 @@ foveaStatus_t backend_from_name(BackendList backends, const char* name, const ch
               known.c_str());
 }
 
-foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const Backend** backend) {
+foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const char* argument, const Backend** backend) {
   *backend = find_backend(backends, id);
-  FOVEA_REQUIRE_ARGUMENT(*backend != nullptr, "backend: %d is %s", static_cast<int>(id),
+  FOVEA_REQUIRE_ARGUMENT(*backend != nullptr, "%s: %d is %s", argument, static_cast<int>(id),
                          id == FOVEA_BACKEND_AUTO ? "AUTO, expected a backend" : "not a backend");
   return FOVEA_STATUS_SUCCESS;
 }

@@ -35,7 +35,7 @@ const Backend* find_backend(BackendList backends, foveaBackend_t id);
 // INVALID_ARGUMENT, with the known names, for a name that is none of a backend or "AUTO".
 foveaStatus_t backend_from_name(BackendList backends, const char* name, const char* argument, foveaBackend_t* id);
 // The backend, or INVALID_ARGUMENT.
-foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const Backend** backend);
+foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const char* argument, const Backend** backend);
 // Its claims, or BACKEND_UNAVAILABLE with the reason.
 foveaStatus_t require_claims(const Backend& backend, const Claims** claims);
 

@@ -254,7 +254,7 @@ void make_plan(const PlanKey& key, const Metadata& metadata, const CommittedBatc
 }
 
 foveaStatus_t check_plan(const void* memory, size_t size, const PlanKey& key, const Metadata& metadata, CausalMode mode) {
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(memory, kAlignment), "plan: at %p, expected a multiple of %zu bytes", memory, kAlignment);
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(memory, kAlignment), "plan: %p is not aligned to %zu bytes", memory, kAlignment);
   FOVEA_REQUIRE(size >= sizeof(PlanHeader), FOVEA_STATUS_WORKSPACE_TOO_SMALL,
                 "plan_size: %zu, expected the size that was planned into", size);
   const PlanHeader& header = plan_header(memory);
