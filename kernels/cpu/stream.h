@@ -22,7 +22,7 @@ HWY_INLINE int32_t stream_tile_keys(const Layer& layer) {
   constexpr int32_t kTileBytes = 16 << 10;
   const size_t element = layer.attention_type == AttentionType::kEncoder ? size_of(layer.dense_type) : size_of(layer.cache_type);
   const int32_t pair_bytes = (layer.head_size + layer.head_size_v) * static_cast<int32_t>(element);
-  return min_of(max_of(kTileBytes / pair_bytes / 16 * 16, 16), kMaxTileKeys);
+  return min_of(max_of(kTileBytes / pair_bytes / 16 * 16, 16), kMaxTileKeys - kMaxKeysPerStep);
 }
 
 // Rows [first, first + rows) of the unit, computed together.
@@ -30,14 +30,13 @@ struct StreamBlock {
   int32_t first;
   int32_t rows;
   BlockLanes lanes;
-  alignas(64) float scores[(kMaxTileKeys + kMaxKeysPerStep) * (kMaxBlockRows == 1 ? 1 : 4)];
+  alignas(64) float scores[kMaxTileKeys * row_stride(kMaxBlockRows)];
 };
 
 // Working memory of one thread.
 struct StreamScratch {
   VisibleKeys visible;
   KvTile tiles[2];
-  const char* padded_k[kMaxTileKeys + kMaxKeysPerStep];
   StreamBlock blocks[kMaxBlocks];
   alignas(64) float q_natural[kStreamMaxRows * kMaxHeadSize];
   alignas(64) float q_paired[kStreamMaxRows * kMaxHeadSize];
@@ -86,21 +85,21 @@ HWY_INLINE void clear_block_state(StreamBlock* block) {
 
 // Scores and softmax of one block against a tile.
 template <DataType kType, int kRows>
-static HWY_NOINLINE void stream_scores(const Layer& layer, const KvTile& tile, const char* const* k, float q_scale, const float* q,
-                                       const Ahead& ahead, StreamBlock* block) {
+static HWY_NOINLINE void stream_scores(const Layer& layer, const KvTile& tile, float q_scale, const float* q, StreamBlock* block) {
   const int32_t count = round_up(tile.count, keys_per_step(kRows));
   const int32_t stride = padded_size(layer.head_size);
-  score_keys<kType, kRows>(k, count, layer.head_size, q + block->first * stride, stride, ahead, block->scores);
+  score_keys<kType, kRows>(tile.k, tile.v, count, layer.head_size, q + block->first * stride, stride, block->scores);
   softmax_tile<row_stride(kRows)>(layer, tile.begin, tile.count, layer.scale * q_scale * tile.k_scale * Pack<kType>::kFactor,
                                   tile.v_scale * Pack<kType>::kFactor, block->lanes, block->scores);
 }
 
+// `next` holds rows that will be needed next, at least as many as the tile has, or is nullptr.
 template <DataType kType, int kRows>
-static HWY_NOINLINE void stream_values(const Layer& layer, const KvTile& tile, bool fresh, float* acc, const Ahead& ahead,
+static HWY_NOINLINE void stream_values(const Layer& layer, const KvTile& tile, bool fresh, float* acc, const char* const* next,
                                        StreamBlock* block) {
   const int32_t stride = padded_size(layer.head_size_v);
   weigh_values<kType, kRows>(tile.v, tile.count, layer.head_size_v, block->scores, block->lanes.alpha, fresh,
-                             acc + block->first * stride, stride, ahead);
+                             acc + block->first * stride, stride, next);
 }
 
 // All blocks of the unit against one tile. `fresh`: the sums hold nothing yet.
@@ -108,35 +107,27 @@ template <DataType kType>
 HWY_INLINE void stream_tile(const Forward& f, const KvTile& tile, const KvTile* next, bool fresh, int32_t num_blocks,
                             StreamScratch* scratch) {
   const Layer& layer = f.layer;
-  const char* zero = reinterpret_cast<const char*>(kZeroRow);
-  for (int32_t i = 0; i < tile.count; ++i) scratch->padded_k[i] = tile.k[i];
-  for (int32_t i = tile.count; i < tile.count + kMaxKeysPerStep; ++i) scratch->padded_k[i] = zero;
   const float* q = is_paired(kType) ? scratch->q_paired : scratch->q_natural;
-  const int32_t element = static_cast<int32_t>(size_of(kType));
-  const Ahead none = {nullptr, 0, 0};
-  Ahead ahead = {tile.v, tile.count, layer.head_size_v * element};
   for (int32_t b = 0; b < num_blocks; ++b) {
     StreamBlock* block = &scratch->blocks[b];
-    const Ahead& request = b == 0 ? ahead : none;
     switch (block->rows) {
-      case 1: stream_scores<kType, 1>(layer, tile, scratch->padded_k, f.q_scale, q, request, block); break;
+      case 1: stream_scores<kType, 1>(layer, tile, f.q_scale, q, block); break;
 #if HWY_TARGET != HWY_SCALAR
-      case 2: stream_scores<kType, 2>(layer, tile, scratch->padded_k, f.q_scale, q, request, block); break;
-      case 3: stream_scores<kType, 3>(layer, tile, scratch->padded_k, f.q_scale, q, request, block); break;
-      default: stream_scores<kType, 4>(layer, tile, scratch->padded_k, f.q_scale, q, request, block); break;
+      case 2: stream_scores<kType, 2>(layer, tile, f.q_scale, q, block); break;
+      case 3: stream_scores<kType, 3>(layer, tile, f.q_scale, q, block); break;
+      default: stream_scores<kType, 4>(layer, tile, f.q_scale, q, block); break;
 #endif
     }
   }
-  ahead = next != nullptr ? Ahead{next->k, next->count, layer.head_size * static_cast<int32_t>(size_of(next->type))} : none;
   for (int32_t b = 0; b < num_blocks; ++b) {
     StreamBlock* block = &scratch->blocks[b];
-    const Ahead& request = b == 0 ? ahead : none;
+    const char* const* rows = b == 0 && next != nullptr && next->count >= tile.count ? next->k : nullptr;
     switch (block->rows) {
-      case 1: stream_values<kType, 1>(layer, tile, fresh, scratch->acc, request, block); break;
+      case 1: stream_values<kType, 1>(layer, tile, fresh, scratch->acc, rows, block); break;
 #if HWY_TARGET != HWY_SCALAR
-      case 2: stream_values<kType, 2>(layer, tile, fresh, scratch->acc, request, block); break;
-      case 3: stream_values<kType, 3>(layer, tile, fresh, scratch->acc, request, block); break;
-      default: stream_values<kType, 4>(layer, tile, fresh, scratch->acc, request, block); break;
+      case 2: stream_values<kType, 2>(layer, tile, fresh, scratch->acc, rows, block); break;
+      case 3: stream_values<kType, 3>(layer, tile, fresh, scratch->acc, rows, block); break;
+      default: stream_values<kType, 4>(layer, tile, fresh, scratch->acc, rows, block); break;
 #endif
     }
   }
@@ -179,6 +170,10 @@ struct TileWalk {
       if (!any_visible(scratch->visible, begin, tile_stop)) continue;
       KvTile* tile = &scratch->tiles[turn];
       kv_tile(f, s, item.kv_head, scratch->visible, begin, tile_stop, gather + turn * gather_size, tile);
+      for (int32_t i = tile->count; i < round_up(tile->count, kMaxKeysPerStep); ++i) {
+        tile->k[i] = reinterpret_cast<const char*>(kZeroRow);
+        tile->v[i] = reinterpret_cast<const char*>(kZeroRow);
+      }
       turn ^= 1;
       return tile;
     }
@@ -304,8 +299,9 @@ static HWY_NOINLINE void stream_run_item(const Forward& f, const WorkItem& item,
                    0};
   KvTile* tile = walk.advance();
   if (tile != nullptr) {
+    const int32_t bytes = layer.head_size * static_cast<int32_t>(size_of(tile->type));
     for (int32_t i = 0; i < tile->count; ++i) {
-      prefetch_row(tile->k[i], layer.head_size * static_cast<int32_t>(size_of(tile->type)));
+      for (int32_t line = 0; line < bytes; line += 64) __builtin_prefetch(tile->k[i] + line);
     }
   }
   while (tile != nullptr) {

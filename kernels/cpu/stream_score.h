@@ -23,17 +23,6 @@ constexpr int32_t row_stride(int32_t rows) { return rows == 3 ? 4 : rows; }
 constexpr int32_t keys_per_step(int32_t rows) { return (kManyRegisters ? 16 : 8) / row_stride(rows); }
 inline constexpr int32_t kMaxKeysPerStep = kManyRegisters ? 16 : 8;
 
-// Memory that will be needed soon, requested while a kernel computes: rows of `bytes` bytes.
-struct Ahead {
-  const char* const* rows;
-  int32_t count;
-  int32_t bytes;
-};
-
-HWY_INLINE void prefetch_row(const char* row, int32_t bytes) {
-  for (int32_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i);
-}
-
 // The sums of four vectors' lanes, stored at out[0..3].
 HWY_INLINE void store_sums_of_four(Vec a, Vec b, Vec c, Vec e, float* out) {
 #if HWY_TARGET == HWY_SCALAR
@@ -58,12 +47,14 @@ HWY_INLINE void store_sums_of_four(Vec a, Vec b, Vec c, Vec e, float* out) {
 #endif
 }
 
-// One pack of each of kKeys keys against kRows rows.
+// One pack of each of kKeys keys against kRows rows. Meanwhile the same place of each key's value row is requested.
 template <DataType kType, int kRows, int kKeys, bool kPartial>
-HWY_INLINE void accumulate_scores(const char* const* k, int64_t offset, int32_t bytes, const float* q, int64_t q_stride,
-                                  Vec (&acc)[kKeys][kRows]) {
+HWY_INLINE void accumulate_scores(const char* const* k, const char* const* v, int64_t offset, int32_t bytes, const float* q,
+                                  int64_t q_stride, Vec (&acc)[kKeys][kRows]) {
   constexpr int kVectors = Pack<kType>::kVectors;
   const FloatTag d;
+#pragma GCC unroll 16
+  for (int i = 0; i < kKeys; ++i) __builtin_prefetch(v[i] + offset);
   // All keys at once where their vectors fit into registers: each query vector is then loaded once.
   constexpr int kTogether = kVectors * kKeys <= (kManyRegisters ? 8 : 4) ? kKeys : kKeys > 4 ? kKeys / 4 : 1;
 #pragma GCC unroll 16
@@ -72,12 +63,12 @@ HWY_INLINE void accumulate_scores(const char* const* k, int64_t offset, int32_t 
 #pragma GCC unroll 16
     for (int i = 0; i < kTogether; ++i) Pack<kType>::template load<kPartial>(k[first + i] + offset, bytes, x[i]);
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) {
+    for (int n = 0; n < kVectors; ++n) {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const Vec query = hn::Load(d, q + r * q_stride + v * kLanes);
+        const Vec query = hn::Load(d, q + r * q_stride + n * kLanes);
 #pragma GCC unroll 16
-        for (int i = 0; i < kTogether; ++i) acc[first + i][r] = hn::MulAdd(query, x[i][v], acc[first + i][r]);
+        for (int i = 0; i < kTogether; ++i) acc[first + i][r] = hn::MulAdd(query, x[i][n], acc[first + i][r]);
       }
     }
   }
@@ -85,14 +76,13 @@ HWY_INLINE void accumulate_scores(const char* const* k, int64_t offset, int32_t 
 
 // scores[key][stride] of `count` keys, a multiple of keys_per_step(kRows). q: rows in pack order, q_stride apart.
 template <DataType kType, int kRows>
-HWY_INLINE void score_keys(const char* const* k, int32_t count, int32_t head_size, const float* q, int64_t q_stride,
-                           const Ahead& ahead, float* scores) {
+HWY_INLINE void score_keys(const char* const* k, const char* const* v, int32_t count, int32_t head_size, const float* q,
+                           int64_t q_stride, float* scores) {
   constexpr int kStride = row_stride(kRows);
   constexpr int kKeys = keys_per_step(kRows);
   using Row = PackedRow<kType>;
   const Row row(head_size);
   for (int32_t j = 0; j < count; j += kKeys) {
-    for (int32_t i = j; i < min_of(j + kKeys, ahead.count); ++i) prefetch_row(ahead.rows[i], ahead.bytes);
     Vec acc[kKeys][kRows];
 #pragma GCC unroll 16
     for (int i = 0; i < kKeys; ++i) {
@@ -100,12 +90,12 @@ HWY_INLINE void score_keys(const char* const* k, int32_t count, int32_t head_siz
       for (int r = 0; r < kRows; ++r) acc[i][r] = hn::Zero(FloatTag());
     }
     for (int32_t p = 0; p < row.full; ++p) {
-      accumulate_scores<kType, kRows, kKeys, false>(k + j, int64_t{p} * Row::kBytes, Row::kBytes, q + p * Row::kElements, q_stride,
-                                                    acc);
+      accumulate_scores<kType, kRows, kKeys, false>(k + j, v + j, int64_t{p} * Row::kBytes, Row::kBytes, q + p * Row::kElements,
+                                                    q_stride, acc);
     }
     if constexpr (Row::kHasTail) {
       if (row.tail_bytes != 0) {
-        accumulate_scores<kType, kRows, kKeys, true>(k + j, int64_t{row.full} * Row::kBytes, row.tail_bytes,
+        accumulate_scores<kType, kRows, kKeys, true>(k + j, v + j, int64_t{row.full} * Row::kBytes, row.tail_bytes,
                                                      q + row.full * Row::kElements, q_stride, acc);
       }
     }

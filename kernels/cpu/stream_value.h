@@ -15,11 +15,11 @@ constexpr int32_t strip_vectors(int32_t rows) {
 }
 
 // acc[row][...] <- alpha[row] * acc + sum over keys of weights[key][row] * value[key], for one strip at byte `offset` of
-// the value rows. fresh: acc holds nothing yet.
-template <DataType kType, int kRows, int kPacks, bool kPartial>
+// the value rows. fresh: acc holds nothing yet. kAhead: requests the same place of the rows at `next`, one a key, so that
+// the requests are spread over the time the strip takes.
+template <DataType kType, int kRows, int kPacks, bool kPartial, bool kAhead>
 HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes, int32_t count, const float* weights,
-                            const float* alpha, bool fresh, float* acc, int64_t acc_stride, const Ahead& ahead,
-                            int32_t ahead_begin, int32_t ahead_end) {
+                            const float* alpha, bool fresh, float* acc, int64_t acc_stride, const char* const* next) {
   constexpr int kVectors = Pack<kType>::kVectors;
   constexpr int kStride = row_stride(kRows);
   constexpr int64_t kBytes = PackedRow<kType>::kBytes;
@@ -37,7 +37,11 @@ HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes,
       }
     }
   }
-  const auto add_key = [&](int32_t j) __attribute__((always_inline)) {
+  for (int32_t j = 0; j < count; ++j) {
+    if constexpr (kAhead) {
+#pragma GCC unroll 8
+      for (int64_t line = 0; line < kPacks * kBytes; line += 64) __builtin_prefetch(next[j] + offset + line);
+    }
     Vec w[kRows];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) w[r] = hn::Set(d, weights[j * kStride + r]);
@@ -51,15 +55,7 @@ HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes,
         for (int r = 0; r < kRows; ++r) sums[r][p][i] = hn::MulAdd(x[i], w[r], sums[r][p][i]);
       }
     }
-  };
-  // Requests are spread over the keys: too many at once would fill the miss buffers and hold up the loads behind them.
-  int32_t j = 0;
-  for (int32_t i = ahead_begin; i < ahead_end; ++i) {
-    prefetch_row(ahead.rows[i], ahead.bytes);
-    const int32_t until = static_cast<int32_t>(int64_t{count} * (i + 1 - ahead_begin) / (ahead_end - ahead_begin));
-    for (; j < until; ++j) add_key(j);
   }
-  for (; j < count; ++j) add_key(j);
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -72,31 +68,36 @@ HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes,
   }
 }
 
-// All strips of a tile. `ahead` are rows of the next tile.
+// All strips of a tile. `next` holds as many pointers to rows that will be needed next, or is nullptr.
 template <DataType kType, int kRows>
 HWY_INLINE void weigh_values(const char* const* v, int32_t count, int32_t head_size_v, const float* weights, const float* alpha,
-                             bool fresh, float* acc, int64_t acc_stride, const Ahead& ahead) {
+                             bool fresh, float* acc, int64_t acc_stride, const char* const* next) {
   constexpr int kVectors = Pack<kType>::kVectors;
   constexpr int kPacks = strip_vectors(kRows) > kVectors ? strip_vectors(kRows) / kVectors : 1;
   using Row = PackedRow<kType>;
   const Row row(head_size_v);
-  const int32_t packs = row.full + (row.tail_bytes != 0 ? 1 : 0);
   int32_t p = 0;
-  const auto requested = [&](int32_t packs_done) { return ahead.count * packs_done / packs; };
   for (; p + kPacks <= row.full; p += kPacks) {
-    value_strip<kType, kRows, kPacks, false>(v, int64_t{p} * Row::kBytes, Row::kBytes, count, weights, alpha, fresh,
-                                             acc + p * Row::kElements, acc_stride, ahead, requested(p), requested(p + kPacks));
+    const int64_t offset = int64_t{p} * Row::kBytes;
+    // A strip narrower than a line of memory requests at the line's beginning only.
+    if (next != nullptr && (kPacks * Row::kBytes >= 64 || offset % 64 == 0)) {
+      value_strip<kType, kRows, kPacks, false, true>(v, offset, Row::kBytes, count, weights, alpha, fresh,
+                                                     acc + p * Row::kElements, acc_stride, next);
+    } else {
+      value_strip<kType, kRows, kPacks, false, false>(v, offset, Row::kBytes, count, weights, alpha, fresh,
+                                                      acc + p * Row::kElements, acc_stride, next);
+    }
   }
   if constexpr (kPacks > 1) {
     for (; p < row.full; ++p) {
-      value_strip<kType, kRows, 1, false>(v, int64_t{p} * Row::kBytes, Row::kBytes, count, weights, alpha, fresh,
-                                          acc + p * Row::kElements, acc_stride, ahead, requested(p), requested(p + 1));
+      value_strip<kType, kRows, 1, false, false>(v, int64_t{p} * Row::kBytes, Row::kBytes, count, weights, alpha, fresh,
+                                                 acc + p * Row::kElements, acc_stride, next);
     }
   }
   if constexpr (Row::kHasTail) {
     if (row.tail_bytes != 0) {
-      value_strip<kType, kRows, 1, true>(v, int64_t{p} * Row::kBytes, row.tail_bytes, count, weights, alpha, fresh,
-                                         acc + p * Row::kElements, acc_stride, ahead, requested(p), ahead.count);
+      value_strip<kType, kRows, 1, true, false>(v, int64_t{p} * Row::kBytes, row.tail_bytes, count, weights, alpha, fresh,
+                                                acc + p * Row::kElements, acc_stride, next);
     }
   }
 }

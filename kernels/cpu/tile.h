@@ -130,47 +130,82 @@ HWY_INLINE void store_empty_state(const Forward& f, const WorkItem& item, int32_
   for (int64_t i = 0; i < static_cast<int64_t>(rows) * f.layer.head_size_v; ++i) to.acc[i] = 0.0f;
 }
 
+// The tiles of keys of one chunk, one after another. Tiles stand at fixed multiples from the start of the sequence, so that a
+// row's arithmetic does not depend on what other rows of the unit see; tiles that no row sees are left out.
+struct TileCursor {
+  const Forward& f;
+  const Sequence& s;
+  const VisibleKeys& visible;
+  int32_t kv_head;
+  int32_t tile_keys;
+  int32_t next;
+  int32_t chunk_end;
+
+  HWY_INLINE bool advance(char* gather, KvTile* tile) {
+    while (next < chunk_end) {
+      const int32_t begin = next;
+      next = tile_end(f, s, begin, min_of(begin - begin % tile_keys + tile_keys, chunk_end));
+      if (!any_visible(visible, begin, next)) continue;
+      kv_tile(f, s, kv_head, visible, begin, next, gather, tile);
+      return true;
+    }
+    return false;
+  }
+};
+
+// Asks for a part of a tile's rows before they are needed: the part-th of `parts`. Rows of a paged cache, and of one head
+// among many, are too short and too far apart for the processor's own prefetching.
+HWY_INLINE void prefetch_tile(const Layer& layer, const KvTile& tile, int32_t part, int32_t parts) {
+  const int32_t element = static_cast<int32_t>(size_of(tile.type));
+  const int32_t end = tile.count * (part + 1) / parts;
+  for (int32_t i = tile.count * part / parts; i < end; ++i) {
+    for (int32_t at = 0; at < layer.head_size * element; at += 64) __builtin_prefetch(tile.k[i] + at, 0, 2);
+    for (int32_t at = 0; at < layer.head_size_v * element; at += 64) __builtin_prefetch(tile.v[i] + at, 0, 2);
+  }
+}
+
 // Walks the KV chunks and tiles of a unit: the part that does not depend on how products are computed. A pipeline has
 //   kTileKeys
 //   prepare(tile)                              once per tile
 //   step(strip, tile, masked, fresh, state)    one strip against the tile; `fresh`: acc holds nothing yet
+// `gather` holds gather_scratch_size bytes twice: the next tile is resolved while one is worked on.
 template <class Pipeline>
 HWY_INLINE void walk_chunks(const Forward& f, const WorkItem& item, const Sequence& s, const Strip* strips, int32_t num_strips,
                             int32_t padded_rows, char* gather, float* row_buffer, TileState total, TileState chunk,
                             Pipeline& pipeline) {
   const int32_t group = f.layer.num_query_heads / f.layer.num_kv_heads;
   const int32_t size = f.layer.head_size_v;
+  const size_t gather_size = gather_scratch_size(f.layer, Pipeline::kTileKeys);
   VisibleKeys visible;
   visible_keys(f, s, item.row_begin / group, (item.row_end - 1) / group + 1, &visible);
   clear_tile_state(total, padded_rows);
   bool total_is_empty = true;
-  KvTile tile;
+  KvTile tiles[2];
   for (int32_t c = item.chunk_begin; c < item.chunk_end; ++c) {
     const int32_t chunk_end = min_of((c + 1) * kKvChunk, s.seq_len);
-    if (!any_visible(visible, c * kKvChunk, chunk_end)) {
+    TileCursor cursor = {f, s, visible, item.kv_head, Pipeline::kTileKeys, c * kKvChunk, chunk_end};
+    int32_t current = 0;
+    bool more = cursor.advance(gather, &tiles[0]);
+    if (!more) {
       if (item.group >= 0) store_empty_state(f, item, c);
       continue;
     }
     clear_tile_state(chunk, padded_rows);
     bool fresh[kMaxStrips];
     for (int32_t i = 0; i < num_strips; ++i) fresh[i] = true;
-    int32_t t = c * kKvChunk;
-    while (t < chunk_end) {
-      // Tiles stand at fixed multiples from the start of the sequence, so that a row's arithmetic does not depend on what
-      // other rows of the unit see.
-      const int32_t aligned_end = min_of(t - t % Pipeline::kTileKeys + Pipeline::kTileKeys, chunk_end);
-      const int32_t end = tile_end(f, s, t, aligned_end);
-      const int32_t begin = t;
-      t = end;
-      if (!any_visible(visible, begin, end)) continue;
-      kv_tile(f, s, item.kv_head, visible, begin, end, gather, &tile);
+    while (more) {
+      const KvTile& tile = tiles[current];
+      const int32_t end = tile.begin + tile.count;
+      current ^= 1;
+      more = cursor.advance(gather + current * gather_size, &tiles[current]);
       bool prepared = false;
       for (int32_t i = 0; i < num_strips; ++i) {
         const Strip& strip = strips[i];
-        if (strip.any.begin >= end || strip.any.end <= begin) continue;
+        if (strip.any.begin >= end || strip.any.end <= tile.begin) continue;
         if (!prepared) pipeline.prepare(tile);
         prepared = true;
-        const bool masked = strip.all.begin > begin || strip.all.end < end;
+        if (more) prefetch_tile(f.layer, tiles[current], i, num_strips);
+        const bool masked = strip.all.begin > tile.begin || strip.all.end < end;
         pipeline.step(strip, tile, masked, fresh[i], chunk);
         fresh[i] = false;
       }
@@ -403,7 +438,7 @@ HWY_INLINE size_t vector_tile_layout(const Layer& layer, ScratchCursor* cursor, 
   *alpha = cursor->take<float>(strip);
   *wide_k = cursor->take<char>(static_cast<size_t>(kTileKeys) * size * 4);
   *wide_v = cursor->take<char>(static_cast<size_t>(kTileKeys) * size_v * 4);
-  *gather = cursor->take<char>(gather_scratch_size(layer, kTileKeys));
+  *gather = cursor->take<char>(2 * gather_scratch_size(layer, kTileKeys));
   *row_buffer = cursor->take<float>(static_cast<size_t>(strip) * (size > size_v ? size : size_v));
   *total = take_tile_state(cursor, rows, layer.head_size_v);
   *chunk = take_tile_state(cursor, rows, layer.head_size_v);

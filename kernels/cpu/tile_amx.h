@@ -250,7 +250,7 @@ HWY_INLINE AmxScratch amx_layout(const Layer& layer, ScratchCursor* cursor) {
   s.alpha = cursor->take<float>(kAmxStrip);
   s.k_tiles = cursor->take<char>(kAmxTileKeys / 16 * steps * kTileBytes);
   s.v_tiles = cursor->take<char>(static_cast<size_t>(size_v) / 16 * kAmxTileKeys / 32 * kTileBytes);
-  s.gather = cursor->take<char>(gather_scratch_size(layer, kAmxTileKeys));
+  s.gather = cursor->take<char>(2 * gather_scratch_size(layer, kAmxTileKeys));
   s.row_buffer = cursor->take<float>(kAmxStrip * widest);
   s.total = take_tile_state(cursor, kAmxRows, size_v);
   s.chunk = take_tile_state(cursor, kAmxRows, size_v);

@@ -157,7 +157,10 @@ HWY_INLINE Vec softmax_column(const float* HWY_RESTRICT scores, int64_t stride, 
   for (; k < keys; ++k) max0 = hn::Max(max0, hn::Load(d, scores + k * stride));
   const Vec c = hn::Set(d, factor);
   const Vec m_old = hn::Load(d, m);
-  const Vec m_new = hn::Max(m_old, hn::Mul(hn::Max(max0, max1), c));
+  // A maximum that rises by little is not followed: sums then hold weights up to 2^8, which costs no precision, and what was
+  // accumulated need not be rescaled. The choice is the row's own.
+  const Vec m_tile = hn::Mul(hn::Max(max0, max1), c);
+  const Vec m_new = hn::IfThenElse(hn::Gt(m_tile, hn::Add(m_old, hn::Set(d, 8.0f))), m_tile, m_old);
   const Vec safe = finite_or_zero(m_new);
   const Vec alpha = exp2_nonpositive(hn::Sub(m_old, safe));
   const Vec vs = hn::Set(d, v_scale);
