@@ -80,9 +80,8 @@ void run(const Options& options) {
          weights.shape.vocab_size);
   }
 
-  const std::vector<Token> prompt = options.chat
-                                        ? encode_chat(tokenizer, options.system, options.prompt)
-                                        : tokenizer.encode(options.prompt, SpecialTokens::kRecognise);
+  const std::vector<Token> prompt = options.chat ? encode_chat(tokenizer, options.system, options.prompt)
+                                                 : tokenizer.encode(options.prompt, SpecialTokens::kRecognise);
   if (prompt.empty()) throw UsageError("--prompt is empty, expected the beginning of a text");
   const auto max_positions = static_cast<size_t>(weights.shape.max_positions);
   if (prompt.size() >= max_positions) {
@@ -99,9 +98,9 @@ void run(const Options& options) {
   cache.max_query_len = std::min(options.chunk, static_cast<int32_t>(prompt.size()));
   TaskPool pool(options.threads > 0 ? options.threads : available_processors());
   LlamaModel model(weights, cache, pool);
-  std::fprintf(stderr, "%s\nKV cache: %s, %d blocks of %d tokens, %.1f MiB\n\n", model.attention().description().c_str(),
-               foveaDataTypeName(cache.data_type), cache.num_blocks(), cache.block_size,
-               static_cast<double>(model.attention().cache_bytes()) / (1 << 20));
+  std::fprintf(stderr, "%s\nKV cache: %s, %d blocks of %d tokens, %.1f MiB\n\n",
+               model.attention().description().c_str(), foveaDataTypeName(cache.data_type), cache.num_blocks(),
+               cache.block_size, static_cast<double>(model.attention().cache_bytes()) / (1 << 20));
 
   if (!options.chat) write_text(options.prompt);
   const Stopwatch prefill_time;

@@ -79,8 +79,8 @@ class Reader {
   // Refuses a count before anything is allocated for it: each item takes at least `min_bytes` of the file.
   void check_count(uint64_t count, uint64_t min_bytes) const {
     if (count > left() / min_bytes) {
-      fail("the file is truncated or damaged: ", subject_, " announces ", count, " items, but the file has only ", left(),
-           " bytes left");
+      fail("the file is truncated or damaged: ", subject_, " announces ", count, " items, but the file has only ",
+           left(), " bytes left");
     }
   }
 
@@ -103,24 +103,36 @@ GgufFile::Value read_array(Reader& reader) {
   const auto type = static_cast<ValueType>(reader.read<uint32_t>());
   const uint64_t count = reader.read<uint64_t>();
   switch (type) {
-    case ValueType::kUint8: return read_numbers<uint8_t, int64_t>(reader, count);
-    case ValueType::kInt8: return read_numbers<int8_t, int64_t>(reader, count);
-    case ValueType::kUint16: return read_numbers<uint16_t, int64_t>(reader, count);
-    case ValueType::kInt16: return read_numbers<int16_t, int64_t>(reader, count);
-    case ValueType::kUint32: return read_numbers<uint32_t, int64_t>(reader, count);
-    case ValueType::kInt32: return read_numbers<int32_t, int64_t>(reader, count);
-    case ValueType::kUint64: return read_numbers<uint64_t, int64_t>(reader, count);
-    case ValueType::kInt64: return read_numbers<int64_t, int64_t>(reader, count);
-    case ValueType::kBool: return read_numbers<uint8_t, int64_t>(reader, count);
-    case ValueType::kFloat32: return read_numbers<float, double>(reader, count);
-    case ValueType::kFloat64: return read_numbers<double, double>(reader, count);
+    case ValueType::kUint8:
+      return read_numbers<uint8_t, int64_t>(reader, count);
+    case ValueType::kInt8:
+      return read_numbers<int8_t, int64_t>(reader, count);
+    case ValueType::kUint16:
+      return read_numbers<uint16_t, int64_t>(reader, count);
+    case ValueType::kInt16:
+      return read_numbers<int16_t, int64_t>(reader, count);
+    case ValueType::kUint32:
+      return read_numbers<uint32_t, int64_t>(reader, count);
+    case ValueType::kInt32:
+      return read_numbers<int32_t, int64_t>(reader, count);
+    case ValueType::kUint64:
+      return read_numbers<uint64_t, int64_t>(reader, count);
+    case ValueType::kInt64:
+      return read_numbers<int64_t, int64_t>(reader, count);
+    case ValueType::kBool:
+      return read_numbers<uint8_t, int64_t>(reader, count);
+    case ValueType::kFloat32:
+      return read_numbers<float, double>(reader, count);
+    case ValueType::kFloat64:
+      return read_numbers<double, double>(reader, count);
     case ValueType::kString: {
       reader.check_count(count, sizeof(uint64_t));
       GgufFile::Strings strings(static_cast<size_t>(count));
       for (std::string_view& string : strings) string = reader.string();
       return strings;
     }
-    case ValueType::kArray: break;
+    case ValueType::kArray:
+      break;
   }
   fail("the file is damaged or of another kind: ", reader.subject(), " is an array of type number ",
        static_cast<uint32_t>(type));
@@ -129,19 +141,32 @@ GgufFile::Value read_array(Reader& reader) {
 GgufFile::Value read_value(Reader& reader) {
   const auto type = static_cast<ValueType>(reader.read<uint32_t>());
   switch (type) {
-    case ValueType::kUint8: return int64_t{reader.read<uint8_t>()};
-    case ValueType::kInt8: return int64_t{reader.read<int8_t>()};
-    case ValueType::kUint16: return int64_t{reader.read<uint16_t>()};
-    case ValueType::kInt16: return int64_t{reader.read<int16_t>()};
-    case ValueType::kUint32: return int64_t{reader.read<uint32_t>()};
-    case ValueType::kInt32: return int64_t{reader.read<int32_t>()};
-    case ValueType::kUint64: return uint64_t{reader.read<uint64_t>()};
-    case ValueType::kInt64: return int64_t{reader.read<int64_t>()};
-    case ValueType::kFloat32: return double{reader.read<float>()};
-    case ValueType::kFloat64: return double{reader.read<double>()};
-    case ValueType::kBool: return reader.read<uint8_t>() != 0;
-    case ValueType::kString: return reader.string();
-    case ValueType::kArray: return read_array(reader);
+    case ValueType::kUint8:
+      return int64_t{reader.read<uint8_t>()};
+    case ValueType::kInt8:
+      return int64_t{reader.read<int8_t>()};
+    case ValueType::kUint16:
+      return int64_t{reader.read<uint16_t>()};
+    case ValueType::kInt16:
+      return int64_t{reader.read<int16_t>()};
+    case ValueType::kUint32:
+      return int64_t{reader.read<uint32_t>()};
+    case ValueType::kInt32:
+      return int64_t{reader.read<int32_t>()};
+    case ValueType::kUint64:
+      return uint64_t{reader.read<uint64_t>()};
+    case ValueType::kInt64:
+      return int64_t{reader.read<int64_t>()};
+    case ValueType::kFloat32:
+      return double{reader.read<float>()};
+    case ValueType::kFloat64:
+      return double{reader.read<double>()};
+    case ValueType::kBool:
+      return reader.read<uint8_t>() != 0;
+    case ValueType::kString:
+      return reader.string();
+    case ValueType::kArray:
+      return read_array(reader);
   }
   fail("the file is damaged: ", reader.subject(), " has type number ", static_cast<uint32_t>(type),
        ", but the format knows 0 to 12");

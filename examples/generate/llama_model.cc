@@ -68,8 +68,8 @@ void LlamaModel::prepare_rotations(int32_t first_position, int32_t num_tokens) {
   }
 }
 
-// GGUF files of this architecture store the rows of the query and key weights so that pairs are neighbours (2i, 2i + 1),
-// not (i, i + head_size / 2) as where the model was trained.
+// GGUF files of this architecture store the rows of the query and key weights so that pairs are neighbours (2i, 2i +
+// 1), not (i, i + head_size / 2) as where the model was trained.
 void LlamaModel::rotate(float* heads, int32_t num_tokens, int32_t num_heads) const {
   const size_t half = inverse_frequencies_.size();
   for (int32_t token = 0; token < num_tokens; ++token) {

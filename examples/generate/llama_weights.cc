@@ -79,7 +79,8 @@ class TensorDirectory {
   // A tensor nobody asked for (a bias, say) means that the model is not the one that is computed here.
   void check_all_used() const {
     for (const GgufTensor& tensor : file_.tensors()) {
-      if (used_.count(tensor.name) == 0) fail("tensor ", tensor.name, " has no place in the model that this program runs");
+      if (used_.count(tensor.name) == 0)
+        fail("tensor ", tensor.name, " has no place in the model that this program runs");
     }
   }
 

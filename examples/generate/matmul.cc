@@ -29,7 +29,8 @@ void Matmul::operator()(const float* x, int64_t num_tokens, std::initializer_lis
     for (int64_t index; (index = next_panel.fetch_add(1, std::memory_order_relaxed)) < num_panels;) {
       const Product* product = products.begin();
       int64_t first_row = index * kPanelRows;
-      for (int64_t padded; first_row >= (padded = (product->weights.num_rows + kPanelRows - 1) / kPanelRows * kPanelRows);) {
+      for (int64_t padded;
+           first_row >= (padded = (product->weights.num_rows + kPanelRows - 1) / kPanelRows * kPanelRows);) {
         first_row -= padded;
         ++product;
       }

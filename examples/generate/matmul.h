@@ -7,8 +7,8 @@
 #include <initializer_list>
 #include <vector>
 
-#include "tensor_type.h"
 #include "task_pool.h"
+#include "tensor_type.h"
 
 namespace generate {
 

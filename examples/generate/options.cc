@@ -17,8 +17,8 @@ namespace {
 constexpr const char* kModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
 constexpr int32_t kMaxThreads = 1024;
 
-constexpr foveaDataType_t kCacheTypes[] = {FOVEA_DATA_TYPE_F32,       FOVEA_DATA_TYPE_F16,
-                                           FOVEA_DATA_TYPE_BF16,      FOVEA_DATA_TYPE_F8_E4M3FN,
+constexpr foveaDataType_t kCacheTypes[] = {FOVEA_DATA_TYPE_F32,         FOVEA_DATA_TYPE_F16,
+                                           FOVEA_DATA_TYPE_BF16,        FOVEA_DATA_TYPE_F8_E4M3FN,
                                            FOVEA_DATA_TYPE_F8_E4M3FNUZ, FOVEA_DATA_TYPE_F8_E5M2};
 
 std::string default_model_path() {
@@ -147,19 +147,32 @@ std::string help_text() {
   std::string cache_types;
   for (const foveaDataType_t type : kCacheTypes) cache_types += concat(" ", foveaDataTypeName(type));
   return concat(
-      "Generates text with a small Llama-shaped language model; the attention of every layer is computed by libfovea on\n"
+      "Generates text with a small Llama-shaped language model; the attention of every layer is computed by libfovea "
+      "on\n"
       "a paged KV cache.\n\n"
       "Usage: generate [options]\n\n"
-      "  --model FILE         GGUF file (", default_model_path(), ")\n"
-      "  --prompt TEXT        what to answer or to continue (\"", defaults.prompt, "\")\n"
+      "  --model FILE         GGUF file (",
+      default_model_path(),
+      ")\n"
+      "  --prompt TEXT        what to answer or to continue (\"",
+      defaults.prompt,
+      "\")\n"
       "  --prompt-file FILE   the same from a file; - is standard input\n"
       "  --chat               the prompt is a question to an assistant (default)\n"
       "  --raw                the prompt is the beginning of a text\n"
       "  --system TEXT        what the assistant is told first; \"\" for nothing\n"
-      "  --tokens N           most tokens to generate (", defaults.max_tokens, ")\n"
-      "  --chunk N            tokens of the prompt per step (", defaults.chunk, ")\n"
-      "  --block-size N       tokens per block of the KV cache, a multiple of 16 (", defaults.block_size, ")\n"
-      "  --cache-type TYPE    type of the KV cache:", cache_types, " (", foveaDataTypeName(defaults.cache_type), ")\n"
+      "  --tokens N           most tokens to generate (",
+      defaults.max_tokens,
+      ")\n"
+      "  --chunk N            tokens of the prompt per step (",
+      defaults.chunk,
+      ")\n"
+      "  --block-size N       tokens per block of the KV cache, a multiple of 16 (",
+      defaults.block_size,
+      ")\n"
+      "  --cache-type TYPE    type of the KV cache:",
+      cache_types, " (", foveaDataTypeName(defaults.cache_type),
+      ")\n"
       "  --layout LAYOUT      layout of the KV cache: strided vectorized (strided)\n"
       "  --threads N          threads that compute (all processors)\n"
       "  --temperature T      0 takes the likeliest token; above, chance decides (0)\n"

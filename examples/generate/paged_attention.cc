@@ -82,8 +82,9 @@ void PagedAttention::create_metadata() {
   foveaMetadata_t metadata = nullptr;
   check(foveaMetadataCreate(context_.get(), &limits, &metadata), "foveaMetadataCreate");
   metadata_.reset(metadata);
-  check(foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 1, options_.num_blocks(), 0, options_.block_table.data()),
-        "foveaMetadataSetBlockTable");
+  check(
+      foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 1, options_.num_blocks(), 0, options_.block_table.data()),
+      "foveaMetadataSetBlockTable");
 
   check(foveaAttentionGetWorkspaceSize(attention_.get(), &limits, &workspace_size_), "foveaAttentionGetWorkspaceSize");
   check(foveaAttentionGetPlanSize(attention_.get(), &limits, &plan_size_), "foveaAttentionGetPlanSize");
@@ -172,8 +173,8 @@ void PagedAttention::run_layer(int32_t layer, float* query, float* key, float* v
   write.num_tokens = num_tokens_;
   check(foveaAttentionWriteKvCache(attention_.get(), &write), "foveaAttentionWriteKvCache");
 
-  // Key and value are left out: all is read from the cache, so that with a narrow cache type the text does not depend on
-  // where the prompt was cut into chunks.
+  // Key and value are left out: all is read from the cache, so that with a narrow cache type the text does not depend
+  // on where the prompt was cut into chunks.
   foveaForwardArgs_t forward{};
   forward.struct_size = sizeof(forward);
   forward.query = rows(query, shape_.num_query_heads);

@@ -1,7 +1,7 @@
 // The attention of all layers of one sequence, computed by libfovea on a paged KV cache.
 //
-// This is the part to copy into an engine: what is made once (context, config, attention, metadata, memory), what is done
-// once per step (sequences, commit, plan) and what is done per layer (write the cache, forward).
+// This is the part to copy into an engine: what is made once (context, config, attention, metadata, memory), what is
+// done once per step (sequences, commit, plan) and what is done per layer (write the cache, forward).
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,7 @@ namespace generate {
 struct SamplerOptions {
   float temperature = 0.0f;  // 0 = greedy
   int32_t top_k = 0;         // 0 = all
-  float top_p = 1.0f;        // "The Curious Case of Neural Text Degeneration": smallest set that holds this much probability
+  float top_p = 1.0f;  // "The Curious Case of Neural Text Degeneration": smallest set that holds this much probability
   uint64_t seed = 0;
 };
 

@@ -19,10 +19,12 @@ class TaskPool {
 
   int num_threads() const { return static_cast<int>(threads_.size()) + 1; }
 
-  // Runs task(i) for each i in [0, num_tasks) and returns when all are done. One caller at a time; tasks must not throw.
+  // Runs task(i) for each i in [0, num_tasks) and returns when all are done. One caller at a time; tasks must not
+  // throw.
   template <typename Task>
   void run(int num_tasks, const Task& task) {
-    run(num_tasks, [](void* data, int32_t index) { (*static_cast<const Task*>(data))(index); },
+    run(
+        num_tasks, [](void* data, int32_t index) { (*static_cast<const Task*>(data))(index); },
         const_cast<Task*>(&task));
   }
   void run(int num_tasks, void (*task)(void* data, int32_t index), void* data);

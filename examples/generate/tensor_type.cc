@@ -8,10 +8,10 @@ namespace {
 // Names of the format's other types, for the sentence that refuses them.
 const char* foreign_type_name(uint32_t id) {
   static constexpr const char* kNames[] = {
-      nullptr,   nullptr,   nullptr, nullptr,  nullptr,  nullptr, "Q5_0",   "Q5_1",   nullptr,  "Q8_1",
-      "Q2_K",    "Q3_K",    "Q4_K",  "Q5_K",   "Q6_K",   "Q8_K",  "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",
-      "IQ4_NL",  "IQ3_S",   "IQ2_S", "IQ4_XS", "I8",     "I16",   "I32",    "I64",    "F64",    "IQ1_M",
-      "BF16",    nullptr,   nullptr, nullptr,  "TQ1_0",  "TQ2_0", nullptr,  nullptr,  nullptr,  "MXFP4"};
+      nullptr,  nullptr, nullptr, nullptr,  nullptr, nullptr, "Q5_0",    "Q5_1",   nullptr,   "Q8_1",
+      "Q2_K",   "Q3_K",  "Q4_K",  "Q5_K",   "Q6_K",  "Q8_K",  "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",
+      "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8",    "I16",   "I32",     "I64",    "F64",     "IQ1_M",
+      "BF16",   nullptr, nullptr, nullptr,  "TQ1_0", "TQ2_0", nullptr,   nullptr,  nullptr,   "MXFP4"};
   return id < sizeof(kNames) / sizeof(kNames[0]) ? kNames[id] : nullptr;
 }
 
@@ -38,11 +38,16 @@ const TensorTypeInfo& tensor_type_info(TensorType type) {
   static constexpr TensorTypeInfo kQ4_1{"Q4_1", kQuantBlock, 20};
   static constexpr TensorTypeInfo kQ8_0{"Q8_0", kQuantBlock, 34};
   switch (type) {
-    case TensorType::kF32: return kF32;
-    case TensorType::kF16: return kF16;
-    case TensorType::kQ4_0: return kQ4_0;
-    case TensorType::kQ4_1: return kQ4_1;
-    case TensorType::kQ8_0: return kQ8_0;
+    case TensorType::kF32:
+      return kF32;
+    case TensorType::kF16:
+      return kF16;
+    case TensorType::kQ4_0:
+      return kQ4_0;
+    case TensorType::kQ4_1:
+      return kQ4_1;
+    case TensorType::kQ8_0:
+      return kQ8_0;
   }
   fail("tensor type number ", static_cast<uint32_t>(type), " is unknown");
 }

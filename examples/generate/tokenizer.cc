@@ -80,7 +80,8 @@ Tokenizer::Tokenizer(const GgufFile& file) try {
   if (const auto rules = file.text("tokenizer.ggml.pre"); rules != "smollm") {
     fail("tokenizer.ggml.pre is not \"smollm\", the pre-tokenizer that this program knows");
   }
-  if (file.boolean_or("tokenizer.ggml.add_bos_token", false) || file.boolean_or("tokenizer.ggml.add_space_prefix", false)) {
+  if (file.boolean_or("tokenizer.ggml.add_bos_token", false) ||
+      file.boolean_or("tokenizer.ggml.add_space_prefix", false)) {
     fail("the tokenizer asks for a token or space in front of each text, which this program does not do");
   }
   load_tokens(file);
@@ -180,18 +181,18 @@ void Tokenizer::encode_word(std::string_view word, std::vector<Token>& out) cons
     Token left_token;
     Token right_token;
     Token result;
-    bool operator>(const Candidate& other) const {
-      return rank != other.rank ? rank > other.rank : left > other.left;
-    }
+    bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : left > other.left; }
   };
 
   std::vector<Symbol> symbols;
   for (const char c : word) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte_tokens_[byte] < 0) fail("the vocabulary has no token for byte ", static_cast<int>(byte), " of the text");
+    // As the tokenizer this vocabulary was made for does it. Only bytes that text hardly ever holds have no token.
+    if (byte_tokens_[byte] < 0) continue;
     const auto index = static_cast<int32_t>(symbols.size());
     symbols.push_back({byte_tokens_[byte], index - 1, index + 1});
   }
+  if (symbols.empty()) return;
   const auto num_symbols = static_cast<int32_t>(symbols.size());
   symbols.back().next = -1;
 
@@ -211,7 +212,8 @@ void Tokenizer::encode_word(std::string_view word, std::vector<Token>& out) cons
     candidates.pop();
     Symbol& left = symbols[candidate.left];
     // Symbols that were merged since have another token (-1 if they were the right half).
-    if (left.token != candidate.left_token || left.next < 0 || symbols[left.next].token != candidate.right_token) continue;
+    if (left.token != candidate.left_token || left.next < 0 || symbols[left.next].token != candidate.right_token)
+      continue;
     Symbol& right = symbols[left.next];
     left.token = candidate.result;
     right.token = -1;

@@ -54,7 +54,7 @@ class Tokenizer {
   std::vector<std::string_view> tokens_;  // as in the file, bytes spelled as printable characters
   std::vector<std::string> bytes_;
   std::unordered_map<std::string_view, Token> ids_;
-  std::unordered_map<uint64_t, Merge> merges_;  // by left id << 32 | right id
+  std::unordered_map<uint64_t, Merge> merges_;               // by left id << 32 | right id
   std::vector<std::pair<std::string_view, Token>> special_;  // longest text first
   Token byte_tokens_[256];
   Token end_of_sequence_ = -1;

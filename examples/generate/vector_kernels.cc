@@ -12,9 +12,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "vector_kernels.cc"
-#include <hwy/foreach_target.h>  // must come before highway.h
+// clang-format off: this order is Highway's
+#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace generate::HWY_NAMESPACE {

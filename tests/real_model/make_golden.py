@@ -30,7 +30,7 @@ PROMPTS = [
     ("long", "chat", 96, pathlib.Path(__file__).with_name("long_prompt.txt").read_text()),
 ]
 
-# Strings that tokenizers get wrong: each is encoded as plain text, apart from the last ones, which hold special tokens.
+# Strings that tokenizers get wrong, as plain text ...
 TOKENIZER_CASES = [
     "", " ", "  ", "\n", "\n\n", " \n ", "\t\t", "\r\n", "a", " a", "  a", "   a", "a ", "a  ", "a   b", "\n a", "a\n", "a\n\nb",
     "Hello, world!", "hello  world", "HELLO WORLD", "it's we're I've I'm you'll he'd 'tis 'S 'LL it''s", "don't", "'", "''s",
@@ -45,10 +45,13 @@ TOKENIZER_CASES = [
     "supercalifragilisticexpialidocious Donaudampfschifffahrtsgesellschaftskapitän", "xqzjwk vbnmpl", "The quick brown fox jumps over the lazy dog.",
     "<|im_start", "<|im_end|", "<| im_end |>", "|>",
 ]
+# ... and with special tokens recognised.
 SPECIAL_CASES = [
     "<|im_start|>", "<|im_end|>\n", "a<|im_end|>b", "<|im_start|>user\nHi 12 <|im_end|>\n<|im_start|>assistant\n",
     "<|endoftext|><|endoftext|>", "<<|im_end|>>", " <|im_end|> ", "<repo_name>x<file_sep>y", "<|im_start|im_start|>", "1<|im_end|>2",
 ]
+# Characters with bytes that have no token: those are left out.
+LOSSY_CASES = ["a\u0004b", "\u0006", "\u0013 \u0014", "x\U00040000y", " \U000bffff", "th\u0016e"]
 
 
 def escape(text):
@@ -100,11 +103,12 @@ def main():
     plain, special = make_tokenizer(str(path))
 
     with open(output / "tokenizer.txt", "w") as file:
-        file.write(made + "# plain|special, number of ids, ids, text (bytes outside printable ASCII as %XX)\n")
-        for kind, tokenizer, cases in (("plain", plain, TOKENIZER_CASES), ("special", special, SPECIAL_CASES)):
+        file.write(made + "# plain|special|lossy, number of ids, ids, text (bytes outside printable ASCII as %XX)\n")
+        for kind, tokenizer, cases in (("plain", plain, TOKENIZER_CASES), ("special", special, SPECIAL_CASES),
+                                       ("lossy", plain, LOSSY_CASES)):
             for text in cases:
                 ids = tokenizer.encode(text, add_special_tokens=False).ids
-                assert tokenizer.decode(ids, skip_special_tokens=False) == text, text
+                assert (tokenizer.decode(ids, skip_special_tokens=False) == text) == (kind != "lossy"), text
                 file.write(" ".join([kind, str(len(ids)), *map(str, ids), escape(text)]) + "\n")
 
     torch.set_num_threads(1)
