@@ -1,0 +1,245 @@
+// Refusals: every one that a caller can reach on this backend begins with the words that engines know, leaves the output
+// alone, and the next call works.
+#include <algorithm>
+#include <functional>
+
+#include "tests/conformance/case_list.h"
+#include "tests/conformance/checks.h"
+#include "tests/conformance/random_data.h"
+
+namespace fovea_test {
+
+using namespace fovea_reference;
+
+namespace {
+
+// A config that a case cannot express is altered by `change`.
+struct ConfigRefusal {
+  const char* name;
+  foveaReason_t reason;
+  const char* words;  // the sentence begins with them
+  std::function<void(Case&)> change_case;
+  std::function<void(foveaConfig_t)> change_config;
+};
+
+const std::vector<ConfigRefusal>& config_refusals() {
+  const auto cross = [](Case& c) { c.type = Kind::kEncoderDecoder; };
+  static const std::vector<ConfigRefusal> all = {
+      {"vectorized_head_size", FOVEA_REASON_KV_CACHE_LAYOUT, "kv_cache layout not supported",
+       [](Case& c) {
+         c.layout = Layout::kVectorized;
+         c.cache = Type::kE4M3FN;
+         c.head_size = 24;
+       },
+       {}},
+      {"window_on_cross_attention", FOVEA_REASON_CONTRADICTION, "contradiction: a sliding window", cross,
+       [](foveaConfig_t config) { FOVEA_OK(foveaConfigSetSlidingWindow(config, 5, -1)); }},
+      {"alibi_on_cross_attention", FOVEA_REASON_CONTRADICTION, "contradiction: alibi", cross,
+       [](foveaConfig_t config) { FOVEA_OK(foveaConfigSetAlibi(config, FOVEA_ALIBI_LINEAR)); }},
+      {"ranges_on_cross_attention", FOVEA_REASON_CONTRADICTION, "contradiction: prefix ranges", cross,
+       [](foveaConfig_t config) { FOVEA_OK(foveaConfigSetPrefixRanges(config, FOVEA_PREFIX_RANGES_FULL)); }},
+      {"per_sequence_without_non_causal", FOVEA_REASON_CONTRADICTION, "contradiction: causal flags per sequence", {},
+       [](foveaConfig_t config) { FOVEA_OK(foveaConfigSetPerSequenceCausal(config, 1)); }},
+      {"per_sequence_on_encoder", FOVEA_REASON_CONTRADICTION, "contradiction: causal flags per sequence",
+       [](Case& c) { c.type = Kind::kEncoder; },
+       [](foveaConfig_t config) {
+         FOVEA_OK(foveaConfigSetNonCausal(config, 1));
+         FOVEA_OK(foveaConfigSetPerSequenceCausal(config, 1));
+       }},
+      {"scales_on_f32_cache", FOVEA_REASON_CONTRADICTION, "contradiction: KV scales", {},
+       [](foveaConfig_t config) { FOVEA_OK(foveaConfigSetKvScales(config, FOVEA_KV_SCALES_PER_TENSOR)); }},
+  };
+  return all;
+}
+
+void refuse_config(Run& run, const ConfigRefusal& refusal, Case c) {
+  if (refusal.change_case) refusal.change_case(c);
+  const Config config = make_config(c);
+  if (refusal.change_config) refusal.change_config(config.get());
+  foveaReport_t raw = nullptr;
+  const foveaStatus_t status = foveaConfigCheck(config.get(), run.engine.backend(), &raw);
+  const Report report(raw, {foveaReportDestroy});
+  require_refusal(status, FOVEA_STATUS_NOT_SUPPORTED, refusal.words, refusal.name);
+  int32_t count = 0;
+  bool found = false;
+  FOVEA_OK(foveaReportGetCount(report.get(), &count));
+  for (int32_t i = 0; i < count; ++i) {
+    foveaReason_t code = FOVEA_REASON_NONE;
+    const char* sentence = nullptr;
+    FOVEA_OK(foveaReportGetReason(report.get(), i, &code, &sentence));
+    found |= code == refusal.reason && std::string(sentence).rfind(refusal.words, 0) == 0;
+  }
+  if (!found) throw Failure(text("no reason %d begins with '%s'", refusal.reason, refusal.words));
+  // Nobody else takes it either: selecting and binding say the same.
+  foveaBackend_t selected = FOVEA_BACKEND_AUTO;
+  require_refusal(foveaSelectBackend(run.engine.context(1), config.get(), run.engine.backend(), &selected),
+                  FOVEA_STATUS_NOT_SUPPORTED, refusal.words, "foveaSelectBackend");
+  foveaAttention_t attention = nullptr;
+  require_refusal(foveaAttentionCreate(run.engine.context(1), config.get(), run.engine.backend(), &attention),
+                  FOVEA_STATUS_NOT_SUPPORTED, refusal.words, "foveaAttentionCreate");
+}
+
+// A forward that is refused.
+struct ForwardRefusal {
+  const char* name;
+  foveaStatus_t status;
+  const char* words;
+  std::function<void(Case&)> change_case;  // of the config and the workload
+  std::function<void(foveaMetadata_t, foveaForwardArgs_t&)> change_call;
+};
+
+const std::vector<ForwardRefusal>& forward_refusals() {
+  static const int32_t kFlags[] = {1, 0};
+  static const int32_t kStarts[] = {0, 1, 1};
+  static const int32_t kRange[] = {0, 5};
+  static const int32_t kBadTable[] = {0, 1, 99, 1, 0, 2};
+  static const float kOne[4] = {1, 1, 1, 1};
+  static const std::vector<ForwardRefusal> all = {
+      {"non_causal_by_call", FOVEA_STATUS_NOT_SUPPORTED, "non-causal attention not supported", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 2; }},
+      {"non_causal_by_metadata", FOVEA_STATUS_NOT_SUPPORTED, "non-causal attention not supported", {},
+       [](foveaMetadata_t metadata, foveaForwardArgs_t&) { FOVEA_OK(foveaMetadataSetCausal(metadata, 0)); }},
+      {"per_sequence_flags", FOVEA_STATUS_NOT_SUPPORTED, "per-sequence causal not supported", {},
+       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+         FOVEA_OK(foveaMetadataSetCausalPerSequence(metadata, FOVEA_MEMORY_HOST, kFlags));
+         FOVEA_OK(foveaMetadataCommit(metadata, nullptr));
+       }},
+      {"prefix_ranges", FOVEA_STATUS_NOT_SUPPORTED, "partial multimodal token full attention not supported",
+       [](Case& c) { c.loose_limits = true; },
+       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+         FOVEA_OK(foveaMetadataSetPrefixRanges(metadata, FOVEA_MEMORY_HOST, 1, kStarts, kRange));
+         FOVEA_OK(foveaMetadataCommit(metadata, nullptr));
+       }},
+      {"causal_out_of_range", FOVEA_STATUS_INVALID_ARGUMENT, "causal: 3", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 3; }},
+      {"lse_not_declared", FOVEA_STATUS_INVALID_ARGUMENT, "lse", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) {
+         args.lse = args.output;
+         args.lse.ndim = 2;
+       }},
+      {"partial_without_lse", FOVEA_STATUS_INVALID_ARGUMENT, "FOVEA_FORWARD_PARTIAL_STATE", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.flags = FOVEA_FORWARD_PARTIAL_STATE; }},
+      {"sinks_missing", FOVEA_STATUS_INVALID_ARGUMENT, "sinks", [](Case& c) { c.sinks = true; },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.sinks = nullptr; }},
+      {"sinks_not_declared", FOVEA_STATUS_INVALID_ARGUMENT, "sinks", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.sinks = kOne; }},
+      {"sinks_with_partial_state", FOVEA_STATUS_INVALID_ARGUMENT, "sinks",
+       [](Case& c) {
+         c.sinks = true;
+         c.partial = true;
+       },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.sinks = kOne; }},
+      {"alibi_missing", FOVEA_STATUS_INVALID_ARGUMENT, "alibi_slopes", [](Case& c) { c.alibi = Alibi::kLinear; },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.alibi_slopes = nullptr; }},
+      {"k_scale_missing", FOVEA_STATUS_INVALID_ARGUMENT, "k_scale",
+       [](Case& c) {
+         c.cache = Type::kE5M2;
+         c.scales = FOVEA_KV_SCALES_PER_HEAD;
+       },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.k_scale = nullptr; }},
+      {"block_out_of_range", FOVEA_STATUS_INVALID_ARGUMENT, "block_table: row 0 holds block 99", {},
+       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+         FOVEA_OK(foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 2, 3, 0, kBadTable));
+         FOVEA_OK(foveaMetadataCommit(metadata, nullptr));
+       }},
+      {"not_committed", FOVEA_STATUS_INVALID_STATE, "", {},
+       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+         FOVEA_OK(foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 2, 3, 0, kBadTable));
+       }},
+      {"workspace_too_small", FOVEA_STATUS_WORKSPACE_TOO_SMALL, "workspace_size", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.workspace_size -= 1; }},
+      {"dense_on_cross_attention", FOVEA_STATUS_INVALID_ARGUMENT, "key: given",
+       [](Case& c) { c.type = Kind::kEncoderDecoder; },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) {
+         args.key = args.query;
+         args.value = args.query;
+       }},
+      {"encoder_without_key", FOVEA_STATUS_INVALID_ARGUMENT, "key: absent",
+       [](Case& c) {
+         c.type = Kind::kEncoder;
+         c.sequences = {{20, 0, 0}, {7, 0, 1}};
+       },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.key = args.value = foveaTensor_t{}; }},
+      {"no_keys_at_all", FOVEA_STATUS_INVALID_ARGUMENT, "key_cache: absent", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.key_cache = args.value_cache = foveaTensor_t{}; }},
+      {"query_of_wrong_type", FOVEA_STATUS_INVALID_ARGUMENT, "query", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.query.dtype = FOVEA_DATA_TYPE_BF16; }},
+      {"output_of_wrong_heads", FOVEA_STATUS_INVALID_ARGUMENT, "output", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.output.shape[1] += 1; }},
+  };
+  return all;
+}
+
+void refuse_forward(Run& run, const ForwardRefusal& refusal, Case c) {
+  c.seed |= 1;  // a cache in any case
+  if (refusal.change_case) refusal.change_case(c);
+  Workload workload(c, run.engine.memory());
+  const Attention attention = make_attention(run.engine, c);
+  Metadata metadata = make_metadata(run.engine, workload, c.threads);
+  workload.prepare();
+  DeviceBuffer workspace = make_workspace(run.engine, attention.get(), workload.limits(), 0xff);
+  foveaForwardArgs_t args = workload.forward_args();
+  args.workspace = workspace.device();
+  args.workspace_size = workspace.size();
+  refusal.change_call(metadata.get(), args);
+  require_refusal(foveaAttentionForward(attention.get(), metadata.get(), &args), refusal.status, refusal.words, refusal.name);
+  workload.check_memory();
+  for (const View* view : {&workload.output, &workload.lse}) {
+    if (!view->present()) continue;
+    for (size_t i = 0; i < view->buffer->size(); ++i) {
+      if (view->buffer->host()[i] != nan_byte(view->type)) throw Failure("a refused forward wrote to its output");
+    }
+  }
+  // The next call works.
+  run_forward(run.engine, workload);
+  compare_with_reference(run, workload);
+  ++run.forwards;
+}
+
+}  // namespace
+
+std::vector<Case> refusal_cases() {
+  Case base = parse_case("check=refusal heads=4x2 dim=32 block=16 seqs=3+30,2+9");
+  std::vector<Case> cases;
+  for (const ConfigRefusal& refusal : config_refusals()) {
+    base.claim = refusal.name;
+    cases.push_back(base);
+  }
+  for (const ForwardRefusal& refusal : forward_refusals()) {
+    base.claim = refusal.name;
+    cases.push_back(base);
+  }
+  base.claim = "incomplete_config";
+  cases.push_back(base);
+  return cases;
+}
+
+void check_refusal(Run& run, const Case& c) {
+  for (const ConfigRefusal& refusal : config_refusals()) {
+    if (c.claim == refusal.name) return refuse_config(run, refusal, c);
+  }
+  for (const ForwardRefusal& refusal : forward_refusals()) {
+    if (c.claim == refusal.name) return refuse_forward(run, refusal, c);
+  }
+  if (c.claim == "incomplete_config") {
+    foveaConfig_t raw = nullptr;
+    FOVEA_OK(foveaConfigCreate(&raw));
+    const Config config(raw, {foveaConfigDestroy});
+    foveaReport_t raw_report = nullptr;
+    const foveaStatus_t status = foveaConfigCheck(raw, run.engine.backend(), &raw_report);
+    const Report report(raw_report, {foveaReportDestroy});
+    require_refusal(status, FOVEA_STATUS_NOT_SUPPORTED, "incomplete", "an empty config");
+    int32_t count = 0;
+    FOVEA_OK(foveaReportGetCount(report.get(), &count));
+    if (count != 3) throw Failure(text("an empty config lacks three things, %d are reported", count));
+    for (int32_t i = 0; i < count; ++i) {
+      foveaReason_t code = FOVEA_REASON_NONE;
+      FOVEA_OK(foveaReportGetReason(report.get(), i, &code, nullptr));
+      if (code != FOVEA_REASON_INCOMPLETE_CONFIG) throw Failure(text("reason %d is code %d", i, code));
+    }
+    return;
+  }
+  throw Failure("no such refusal: " + c.claim);
+}
+
+}  // namespace fovea_test

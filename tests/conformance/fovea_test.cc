@@ -1,0 +1,238 @@
+// fovea-test: the conformance driver. It uses the public header only.
+//
+//   fovea-test                                    the hand-written cases and a sample of the grid
+//   fovea-test --list --filter needle             what would run
+//   fovea-test --case "heads=4x2 seqs=1+100"      one case, as a failure prints it
+//   fovea-test --all --shard 1/4                  the whole of the grid, a quarter of it
+//   fovea-test --isa avx2 --sample 200 --threads 16
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "tests/conformance/case_grid.h"
+#include "tests/conformance/case_list.h"
+#include "tests/conformance/checks.h"
+#include "tests/conformance/random_data.h"
+
+namespace fovea_test {
+namespace {
+
+constexpr int kExitSkipped = 77;
+
+enum class Mode { kCorrectness, kBitwise, kPerf };
+
+struct Options {
+  std::string filter, one_case, isa, backend = "CPU_ATTN";
+  Mode mode = Mode::kCorrectness;
+  uint64_t seed = 20241;
+  int32_t sample = 250;
+  bool all = false, list = false, verbose = false, grid_only = false, list_only = false;
+  int32_t shard = 0, shards = 1, threads = 0, max_failures = 20;
+  double max_cost = 1.5e9;
+};
+
+const char kUsage[] =
+    "usage: fovea-test [options]\n"
+    "  --list                 print the cases instead of running them\n"
+    "  --filter TEXT          only cases whose line contains TEXT, or matches it as a regular expression\n"
+    "  --case \"KEY=VALUE ...\" only this case\n"
+    "  --backend NAME         default CPU_ATTN\n"
+    "  --isa NAME             cap the CPU kernels: portable, sse4, avx2, avx512, avx512_bf16, amx_bf16\n"
+    "  --mode MODE            correctness (default), bitwise (run twice, compare bits), perf (time)\n"
+    "  --seed N               of the grid's sample\n"
+    "  --sample N             cases drawn from the grid, default 250; 0: the hand-written ones alone\n"
+    "  --all                  the whole grid (hours)\n"
+    "  --only-grid, --only-list\n"
+    "  --shard I/N            every N-th case, beginning with the I-th (from 1)\n"
+    "  --threads N            for every forward and for the reference\n"
+    "  --max-cost X           largest case drawn from the grid, in nanoseconds of one core (default 1.5e9)\n"
+    "  --max-failures N       stop after N (default 20)\n"
+    "  --verbose              a line for each case\n";
+
+[[noreturn]] void usage(const char* message) {
+  fprintf(stderr, "fovea-test: %s\n%s", message, kUsage);
+  exit(2);
+}
+
+Options read_options(int argc, char** argv) {
+  Options o;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    const auto value = [&]() -> std::string {
+      if (++i >= argc) usage((name + " needs a value").c_str());
+      return argv[i];
+    };
+    try {
+      if (name == "--list") o.list = true;
+      else if (name == "--filter") o.filter = value();
+      else if (name == "--case") o.one_case = value();
+      else if (name == "--backend") o.backend = value();
+      else if (name == "--isa") o.isa = value();
+      else if (name == "--seed") o.seed = std::stoull(value());
+      else if (name == "--sample") o.sample = std::stoi(value());
+      else if (name == "--all") o.all = true;
+      else if (name == "--only-grid") o.grid_only = true;
+      else if (name == "--only-list") o.list_only = true;
+      else if (name == "--threads") o.threads = std::stoi(value());
+      else if (name == "--max-cost") o.max_cost = std::stod(value());
+      else if (name == "--max-failures") o.max_failures = std::stoi(value());
+      else if (name == "--verbose") o.verbose = true;
+      else if (name == "--mode") {
+        const std::string mode = value();
+        if (mode == "correctness") o.mode = Mode::kCorrectness;
+        else if (mode == "bitwise") o.mode = Mode::kBitwise;
+        else if (mode == "perf") o.mode = Mode::kPerf;
+        else usage("unknown mode");
+      } else if (name == "--shard") {
+        if (sscanf(value().c_str(), "%d/%d", &o.shard, &o.shards) != 2 || o.shard < 1 || o.shard > o.shards) usage("--shard I/N");
+        --o.shard;
+      } else if (name == "--help") {
+        printf("%s", kUsage);
+        exit(0);
+      } else {
+        usage(("unknown option " + name).c_str());
+      }
+    } catch (const std::logic_error&) {
+      usage(("cannot read the value of " + name).c_str());
+    }
+  }
+  return o;
+}
+
+std::vector<Case> choose_cases(const Options& o) {
+  std::vector<Case> cases;
+  if (!o.one_case.empty()) return {parse_case(o.one_case)};
+  if (!o.grid_only) cases = must_run_cases();
+  if (!o.list_only && (o.all || o.sample > 0)) {
+    const GridSample grid = o.all ? whole_grid(o.seed, std::max(o.max_cost, 3e10)) : sample_grid(o.seed, o.sample, o.max_cost);
+    printf("grid: seed %llu, %zu cases, %lld of %lld pairs of values\n", static_cast<unsigned long long>(o.seed),
+           grid.cases.size(), static_cast<long long>(grid.pairs_covered), static_cast<long long>(grid.pairs_total));
+    cases.insert(cases.end(), grid.cases.begin(), grid.cases.end());
+  }
+  if (!o.filter.empty()) {
+    const std::regex pattern(o.filter);
+    std::erase_if(cases, [&](const Case& c) {
+      const std::string line = format_case(c);
+      return line.find(o.filter) == std::string::npos && !std::regex_search(line, pattern);
+    });
+  }
+  // Shards of equal cost: neighbours in the order of cost go to different shards.
+  if (o.shards > 1) {
+    std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return case_cost(a) > case_cost(b); });
+    std::vector<Case> mine;
+    for (size_t i = 0; i < cases.size(); ++i) {
+      const int32_t round = static_cast<int32_t>(i) / o.shards, place = static_cast<int32_t>(i) % o.shards;
+      if ((round % 2 ? o.shards - 1 - place : place) == o.shard) mine.push_back(cases[i]);
+    }
+    cases = mine;
+  }
+  return cases;
+}
+
+void run_case(Run& run, const Case& c, Mode mode) {
+  if (mode == Mode::kBitwise) return check_bitwise(run, c);
+  if (mode == Mode::kPerf) return time_forward(run, c);
+  for (const NamedCheck& check : all_checks()) {
+    if (c.check == check.name) return check.check(run, c);
+  }
+  throw Failure("no such check: " + c.check);
+}
+
+int run_all(const Options& o) {
+  foveaBackend_t backend = FOVEA_BACKEND_AUTO;
+  if (foveaBackendFromName(o.backend.c_str(), &backend) != FOVEA_STATUS_SUCCESS) usage(foveaGetLastErrorMessage());
+  std::vector<Case> cases = choose_cases(o);
+  if (o.mode != Mode::kCorrectness) {
+    std::erase_if(cases, [](const Case& c) { return c.check != "forward"; });
+  }
+  if (o.list) {
+    for (const Case& c : cases) printf("%s\n", format_case(c).c_str());
+    return 0;
+  }
+  int32_t available = 0;
+  char reason[512];
+  FOVEA_OK(foveaBackendIsAvailable(backend, &available, reason, sizeof(reason)));
+  Run run(backend);
+  const std::string architecture = available ? run.engine.architecture() : "";
+  const bool other_isa = !o.isa.empty() && architecture != o.isa;
+  if (!available || other_isa) {
+    printf("%s: %s\n0 passed, 0 failed, %zu skipped\n", o.backend.c_str(),
+           available ? text("this processor runs %s, not %s", architecture.c_str(), o.isa.c_str()).c_str() : reason,
+           cases.size());
+    return kExitSkipped;
+  }
+  printf("%s on %s, libfovea %s, %zu cases\n", o.backend.c_str(), architecture.c_str(), foveaGetVersionString(), cases.size());
+  fflush(stdout);
+  run.reference_threads = o.threads > 0 ? o.threads : 1;
+
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  auto told = start;
+  size_t passed = 0, failed = 0, skipped = 0;
+  for (size_t i = 0; i < cases.size() && failed < static_cast<size_t>(o.max_failures); ++i) {
+    Case c = cases[i];
+    if (o.threads > 0) c.threads = o.threads;
+    const std::string line = format_case(c);
+    const auto begin = Clock::now();
+    const char* result = "passed";
+    std::string why;
+    try {
+      run_case(run, c, o.mode);
+      ++passed;
+    } catch (const Skip& skip) {
+      ++skipped;
+      result = "skipped";
+      why = skip.what();
+    } catch (const std::exception& failure) {
+      ++failed;
+      result = "FAILED";
+      why = failure.what();
+    }
+    const auto now = Clock::now();
+    if (o.verbose || !why.empty()) {
+      printf("%s %6.0f ms  fovea-test %s%s%s--case \"%s\"\n", result,
+             std::chrono::duration<double, std::milli>(now - begin).count(), o.isa.empty() ? "" : "--isa ", o.isa.c_str(),
+             o.isa.empty() ? "" : " ", line.c_str());
+      if (!why.empty()) printf("    %s\n", why.c_str());
+      fflush(stdout);
+    }
+    if (now - told > std::chrono::seconds(20)) {
+      printf("... %zu of %zu after %.0f s\n", i + 1, cases.size(), std::chrono::duration<double>(now - start).count());
+      fflush(stdout);
+      told = now;
+    }
+  }
+  static const char* const kTypeOf[] = {"f32", "f16", "bf16 and fp8"};
+  for (int i = 0; i < 3; ++i) {
+    if (run.worst[i].tolerance_used == 0) continue;
+    printf("%s queries: largest error %.3g (%.0f %% of what was allowed at worst), lse %.3g\n", kTypeOf[i], run.worst[i].output,
+           100 * run.worst[i].tolerance_used, run.worst[i].lse);
+  }
+  printf("%lld forwards in %.0f s\n", static_cast<long long>(run.forwards),
+         std::chrono::duration<double>(Clock::now() - start).count());
+  if (failed >= static_cast<size_t>(o.max_failures)) printf("stopped after %zu failures\n", failed);
+  printf("%zu passed, %zu failed, %zu skipped\n", passed, failed, skipped);
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace fovea_test
+
+int main(int argc, char** argv) {
+  using namespace fovea_test;
+  const Options options = read_options(argc, argv);
+  // The library reads this once, at its first use of a kernel.
+  if (!options.isa.empty()) setenv("FOVEA_CPU_ISA", options.isa.c_str(), 1);
+  try {
+    return run_all(options);
+  } catch (const std::exception& error) {
+    fprintf(stderr, "fovea-test: %s\n", error.what());
+    return 2;
+  }
+}
