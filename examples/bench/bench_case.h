@@ -1,0 +1,36 @@
+// One benchmark case: a batch of equal sequences with random data on a paged cache, run through the public API.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "fovea/fovea.h"
+
+struct BenchCase {
+  std::string name;
+  int32_t num_seqs = 1;
+  int32_t query_len = 1;
+  int32_t context_len = 0;
+  int32_t num_query_heads = 32;
+  int32_t num_kv_heads = 8;
+  int32_t head_size = 128;
+  int32_t block_size = 16;
+  int32_t window_left = -1;
+  bool causal = true;
+  bool dense = false;  // this step's keys and values are given instead of read from the cache
+  bool batch_invariant = false;
+  foveaDataType_t dtype = FOVEA_DATA_TYPE_BF16;
+  foveaDataType_t cache_dtype = FOVEA_DATA_TYPE_NONE;
+};
+
+struct BenchResult {
+  double median_seconds;
+  double min_seconds;
+  double flops;  // of visible (query, key) pairs only
+  double bytes;  // keys and values that are visible, read once per KV head; queries and outputs
+};
+
+// Runs a case `repeats` times after a warm-up. The caches of `copies` data sets are used in turn, so that their total is
+// larger than `cold_bytes` and every run reads memory rather than a processor's cache. Throws std::runtime_error with the
+// library's sentence if a call fails.
+BenchResult run_case(foveaContext_t context, const BenchCase& bench, int repeats, double cold_bytes);
