@@ -1,5 +1,7 @@
 #include "impl/attention.h"
 
+#include <string>
+
 #include "impl/backend/registry.h"
 #include "impl/log.h"
 #include "impl/select.h"
@@ -13,10 +15,9 @@ foveaStatus_t create_attention(Context* context, const LayerConfig& config, fove
       status != FOVEA_STATUS_SUCCESS) {
     return status;
   }
+  const std::string description = config.describe();  // may throw: after bind that would lose the attention
   const foveaStatus_t status = backend->bind(context, config, attention);
-  if (status == FOVEA_STATUS_SUCCESS) {
-    log(FOVEA_LOG_INFO, "attention on %s: %s", backend->name, config.describe().c_str());
-  }
+  if (status == FOVEA_STATUS_SUCCESS) log(FOVEA_LOG_INFO, "attention on %s: %s", backend->name, description.c_str());
   return status;
 }
 

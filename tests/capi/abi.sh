@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
-# abi.sh check|dump LIBRARY HEADER_DIR... DUMP: compares the ABI with the committed dump, or writes the dump anew.
-# LIBRARY is the shared library built with debugging information.
+# abi.sh check|dump LIBRARY DUMP: compares the ABI with the committed dump, or writes the dump anew.
+# LIBRARY has debugging information of the public functions.
 set -euo pipefail
-mode=$1 library=$2
-shift 2
-dump=${*: -1}
-headers=("${@:1:$#-1}")
+mode=$1 library=$2 dump=$3
 for tool in abidw abidiff; do
   command -v $tool >/dev/null || { echo "skipped: $tool is not installed (package abigail-tools)"; exit 77; }
 done
@@ -13,16 +10,13 @@ if [[ $(uname -m) != x86_64 ]]; then
   echo "skipped: the committed dump is of x86_64"
   exit 77
 fi
-options=()
-for dir in "${headers[@]}"; do options+=(--headers-dir "$dir"); done
 current=$(mktemp)
 trap 'rm -f "$current"' EXIT
 # Without locations and paths the dump depends on the interface alone.
-abidw "${options[@]}" --drop-private-types --no-show-locs --no-corpus-path --no-comp-dir-path --no-elf-needed \
-  --out-file "$current" "$library"
+abidw --no-show-locs --no-corpus-path --no-comp-dir-path --no-elf-needed --out-file "$current" "$library"
 if [[ $mode == dump ]]; then
   mkdir -p "$(dirname "$dump")"
-  cp "$current" "$dump"
+  install -m 644 "$current" "$dump"
   echo "wrote $dump"
   exit 0
 fi

@@ -62,7 +62,9 @@ inline void expect_refused(const BadCall& bad) {
   EXPECT_NE(message, other) << "the sentence was not renewed";
   EXPECT_NE(message, "");
   // Only a failed selection takes several lines: the config, then one line for each backend.
-  if (message.find("\n  config: ") == std::string::npos) EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  if (message.find("\n  config: ") == std::string::npos) {
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
   for (const std::string& word : bad.words) {
     EXPECT_NE(message.find(word), std::string::npos) << "expected \"" << word << "\" in: " << message;
   }

@@ -123,11 +123,8 @@ TEST(BadInput, Plan) {
       plan_call("struct_size 0", kInvalid, {"struct_size"}, [](auto& a) { a.struct_size = 0; }),
       plan_call("plan NULL", kInvalid, {"plan"}, [](auto& a) { a.plan = nullptr; }),
       plan_call("plan misaligned", kInvalid, {"plan", "64"},
-                [](auto& a) {
-                  a.plan = static_cast<char*>(a.plan) + 8;
-                  a.plan_size -= 8;
-                }),
-      plan_call("plan too small", FOVEA_STATUS_WORKSPACE_TOO_SMALL, {"plan_size", "1 "}, [](auto& a) { a.plan_size = 1; }),
+                [](auto& a) { a.plan = static_cast<char*>(a.plan) + 8; }),
+      plan_call("plan too small", FOVEA_STATUS_WORKSPACE_TOO_SMALL, {"plan_size: 1 ", "foveaAttentionGetPlanSize"}, [](auto& a) { a.plan_size = 1; }),
       plan_call("causal 3", kInvalid, {"causal", "3"}, [](auto& a) { a.causal = 3; }),
       plan_call("causal -1", kInvalid, {"causal", "-1"}, [](auto& a) { a.causal = -1; }),
       plan_call("flags", kInvalid, {"flags"}, [](auto& a) { a.flags = 1; }),
@@ -227,11 +224,16 @@ TEST(BadInput, WriteKvCache) {
       {"scales were declared", kInvalid, {"k_scale"},
        [](World& w) {
          return with_attention(
-             w, [](foveaConfig_t config) { foveaConfigSetKvScales(config, FOVEA_KV_SCALES_PER_TENSOR); },
+             w,
+             [](foveaConfig_t config) {
+               foveaConfigSetDataTypes(config, FOVEA_DATA_TYPE_F32, FOVEA_DATA_TYPE_F8_E4M3FN, FOVEA_DATA_TYPE_F32);
+               foveaConfigSetKvScales(config, FOVEA_KV_SCALES_PER_TENSOR);
+             },
              [&w](foveaAttention_t attention) {
                std::vector<float> key, value;
                std::vector<int64_t> slots;
-               const Write args = w.problem.write_args(&key, &value, &slots);
+               Write args = w.problem.write_args(&key, &value, &slots);
+               args.key_cache.dtype = args.value_cache.dtype = FOVEA_DATA_TYPE_F8_E4M3FN;
                return foveaAttentionWriteKvCache(attention, &args);
              });
        }},

@@ -171,7 +171,7 @@ TEST(BadInput, ForwardCurrentChunk) {
 TEST(BadInput, ForwardMemory) {
   expect_all_refused({
       forward_call("workspace NULL", {"workspace"}, [](Args& a) { a.workspace = nullptr; }),
-      forward_call("workspace too small", {"workspace_size", "1 "}, [](Args& a) { a.workspace_size = 1; },
+      forward_call("workspace too small", {"workspace_size: 1 ", "foveaAttentionGetWorkspaceSize"}, [](Args& a) { a.workspace_size = 1; },
                    FOVEA_STATUS_WORKSPACE_TOO_SMALL),
       forward_call("workspace of no bytes", {"workspace_size"}, [](Args& a) { a.workspace_size = 0; },
                    FOVEA_STATUS_WORKSPACE_TOO_SMALL),
@@ -222,6 +222,11 @@ TEST(BadInput, ForwardMemory) {
 TEST(BadInput, ForwardDeclarations) {
   const auto nothing = [](foveaConfig_t) {};
   const auto keep = [](Args&) {};
+  const auto fp8 = [](foveaConfig_t c, foveaKvScales_t scales) {
+    foveaConfigSetDataTypes(c, FOVEA_DATA_TYPE_F32, FOVEA_DATA_TYPE_F8_E4M3FN, FOVEA_DATA_TYPE_F32);
+    foveaConfigSetKvScales(c, scales);
+  };
+  const auto fp8_caches = [](Args& a) { a.key_cache.dtype = a.value_cache.dtype = FOVEA_DATA_TYPE_F8_E4M3FN; };
   expect_all_refused({
       config_call("slopes missing", kInvalid, {"alibi_slopes"},
                   [](foveaConfig_t c) { foveaConfigSetAlibi(c, FOVEA_ALIBI_LINEAR); }, keep),
@@ -247,16 +252,45 @@ TEST(BadInput, ForwardDeclarations) {
                     a.flags = FOVEA_FORWARD_PARTIAL_STATE;
                   }),
       config_call("lse not declared", kInvalid, {"lse"}, [](foveaConfig_t c) { foveaConfigSetLse(c, 0); }, keep),
-      config_call("scales missing", kInvalid, {"k_scale"},
-                  [](foveaConfig_t c) { foveaConfigSetKvScales(c, FOVEA_KV_SCALES_PER_TENSOR); }, keep),
-      config_call("one scale missing", kInvalid, {"v_scale"},
-                  [](foveaConfig_t c) { foveaConfigSetKvScales(c, FOVEA_KV_SCALES_PER_HEAD); },
-                  [](Args& a) { a.k_scale = constants(); }),
+      config_call("scales missing", kInvalid, {"k_scale"}, [=](foveaConfig_t c) { fp8(c, FOVEA_KV_SCALES_PER_TENSOR); },
+                  fp8_caches),
+      config_call("one scale missing", kInvalid, {"v_scale"}, [=](foveaConfig_t c) { fp8(c, FOVEA_KV_SCALES_PER_HEAD); },
+                  [=](Args& a) {
+                    fp8_caches(a);
+                    a.k_scale = constants();
+                  }),
       config_call("non-causal not declared", kNotSupported, {"non-causal attention not supported"},
                   [](foveaConfig_t c) { foveaConfigSetNonCausal(c, 0); }, [](Args& a) { a.causal = 2; }),
-      config_call("encoder: key missing", kInvalid, {"key"},
+      config_call("encoder: lengths with context", kInvalid, {"seq_lens", "row 0", "37", "5"},
                   [](foveaConfig_t c) { foveaConfigSetAttentionType(c, FOVEA_ATTENTION_ENCODER); },
-                  [](Args& a) { a.key_cache.data = a.value_cache.data = nullptr; }),
+                  [](Args& a) {
+                    a.key = a.value = a.query;
+                    a.key.shape[1] = a.value.shape[1] = 2;
+                    a.key_cache.data = a.value_cache.data = nullptr;
+                  }),
+      {"encoder: key missing", kInvalid, {"key"},
+       [](World& w) {
+         Batch& batch = w.problem.batch;
+         foveaConfig_t config = nullptr;
+         foveaAttention_t attention = nullptr;
+         foveaMetadata_t metadata = nullptr;
+         EXPECT_EQ(make_config(batch, &config), FOVEA_STATUS_SUCCESS);
+         EXPECT_EQ(foveaConfigSetAttentionType(config, FOVEA_ATTENTION_ENCODER), FOVEA_STATUS_SUCCESS);
+         EXPECT_EQ(foveaAttentionCreate(w.problem.context, config, FOVEA_BACKEND_AUTO, &attention),
+                   FOVEA_STATUS_SUCCESS);
+         EXPECT_EQ(make_metadata(w.problem.context, batch, &metadata), FOVEA_STATUS_SUCCESS);
+         EXPECT_EQ(foveaMetadataSetSequences(metadata, FOVEA_MEMORY_HOST, batch.num_seqs, batch.num_tokens, 0, 0,
+                                             batch.query_start_loc.data(), batch.shape.query_lens.data()),
+                   FOVEA_STATUS_SUCCESS);
+         EXPECT_EQ(foveaMetadataCommit(metadata, nullptr), FOVEA_STATUS_SUCCESS);
+         Args args = w.problem.forward_args();
+         args.key_cache.data = args.value_cache.data = nullptr;
+         const foveaStatus_t status = foveaAttentionForward(attention, metadata, &args);
+         foveaMetadataDestroy(metadata);
+         foveaAttentionDestroy(attention);
+         foveaConfigDestroy(config);
+         return status;
+       }},
       config_call("encoder-decoder: key given", kInvalid, {"key"},
                   [](foveaConfig_t c) { foveaConfigSetAttentionType(c, FOVEA_ATTENTION_ENCODER_DECODER); },
                   [](Args& a) {

@@ -148,6 +148,8 @@ void operator delete[](void* block, size_t, std::align_val_t) noexcept { release
 
 #else
 
+// The library must see these, whatever the program's default visibility is.
+#pragma GCC visibility push(default)
 extern "C" {
 
 void* malloc(size_t size) {
@@ -187,5 +189,6 @@ int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*
 }
 
 }  // extern "C"
+#pragma GCC visibility pop
 
 #endif

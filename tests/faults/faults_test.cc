@@ -154,6 +154,24 @@ TEST(Faults, SelectBackend) {
   foveaConfigDestroy(config);
 }
 
+TEST(Faults, Queries) {
+  foveaBackend_t backend = FOVEA_BACKEND_AUTO;
+  int32_t available = 0;
+  char reason[256];
+  Step unknown_name;
+  unknown_name.call = [&](Problem&) { return foveaBackendFromName("nobody", &backend); };
+  unknown_name.expected = FOVEA_STATUS_INVALID_ARGUMENT;
+  unknown_name.untouched = [&](Problem&) { return backend == FOVEA_BACKEND_AUTO; };
+  every_allocation_fails(unknown_name);
+  Step is_available;
+  is_available.call = [&](Problem&) {
+    available = 77;
+    return foveaBackendIsAvailable(FOVEA_BACKEND_CPU_ATTN, &available, reason, sizeof(reason));
+  };
+  is_available.untouched = [&](Problem&) { return available == 77; };
+  every_allocation_fails(is_available);
+}
+
 TEST(Faults, AttentionCreate) {
   EXPECT_GT(every_allocation_fails(creation<foveaAttention_t>(
                 [](Problem& problem, foveaAttention_t* attention) {
@@ -294,7 +312,6 @@ TEST(Faults, TheRestNeverAllocates) {
          return foveaAttentionWriteKvCache(p.attention, &args);
        }},
       {"causal flag", [](Problem& p) { return foveaMetadataSetCausal(p.metadata, 9); }},
-      {"unknown name", [&](Problem&) { return foveaBackendFromName("nobody", &backend); }},
       {"decreasing starts",
        [&](Problem& p) {
          const int32_t start[3] = {0, 5, 3}, lens[2] = {5, 5};

@@ -499,7 +499,7 @@ FOVEA_API foveaStatus_t foveaGetBackend(int32_t index, foveaBackend_t* backend);
 FOVEA_API const char* foveaBackendGetName(foveaBackend_t backend);
 
 /** Finds a backend by its name ("AUTO" included), without regard to case.
- *  @return SUCCESS, INVALID_ARGUMENT (unknown name; the message lists the known ones). */
+ *  @return SUCCESS, INVALID_ARGUMENT (unknown name; the message lists the known ones), OUT_OF_MEMORY. */
 FOVEA_API foveaStatus_t foveaBackendFromName(const char* name, foveaBackend_t* backend);
 
 /**
@@ -508,26 +508,27 @@ FOVEA_API foveaStatus_t foveaBackendFromName(const char* name, foveaBackend_t* b
  * @param[out] available 1 or 0.
  * @param[out] reason      receives the sentence, "" if available; may be NULL if reason_size is 0. Cut to fit.
  * @param reason_size      bytes at `reason`, the terminating NUL included.
- * @return SUCCESS, INVALID_ARGUMENT.
+ * @return SUCCESS, INVALID_ARGUMENT, OUT_OF_MEMORY.
  */
 FOVEA_API foveaStatus_t foveaBackendIsAvailable(foveaBackend_t backend, int32_t* available, char* reason,
                                                 size_t reason_size);
 
 /** Whether a backend can compute non-causal attention. May load a GPU module.
- *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE (a module's claims are its own; without it there are none). */
+ *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE (a module's claims are its own; without it there are none),
+ *          OUT_OF_MEMORY. */
 FOVEA_API foveaStatus_t foveaBackendSupportsNonCausal(foveaBackend_t backend, int32_t* supported);
 
 /** Whether a backend has a capability. A capability is a promise: what is not claimed is refused, never ignored.
- *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE. */
+ *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE, OUT_OF_MEMORY. */
 FOVEA_API foveaStatus_t foveaBackendSupports(foveaBackend_t backend, foveaCapability_t capability, int32_t* supported);
 
 /** Whether a backend takes a data type in a role.
- *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE. */
+ *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE, OUT_OF_MEMORY. */
 FOVEA_API foveaStatus_t foveaBackendSupportsDataType(foveaBackend_t backend, foveaDataTypeRole_t role,
                                                      foveaDataType_t dtype, int32_t* supported);
 
 /** The values a backend takes for a quantity; written up to bounds->struct_size.
- *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE. */
+ *  @return SUCCESS, INVALID_ARGUMENT, BACKEND_UNAVAILABLE, OUT_OF_MEMORY. */
 FOVEA_API foveaStatus_t foveaBackendGetBounds(foveaBackend_t backend, foveaBoundsAttribute_t attribute,
                                               foveaBounds_t* bounds);
 
