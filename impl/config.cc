@@ -107,7 +107,8 @@ foveaStatus_t Config::set_heads(int32_t num_query_heads, int32_t num_kv_heads) {
   FOVEA_REQUIRE_ARGUMENT(num_query_heads >= 1 && num_query_heads <= kMaxQueryHeads,
                          "num_query_heads: %d, expected 1 to %d", num_query_heads, kMaxQueryHeads);
   FOVEA_REQUIRE_ARGUMENT(num_query_heads % num_kv_heads == 0,
-                         "num_query_heads: %d, expected a multiple of num_kv_heads (%d)", num_query_heads, num_kv_heads);
+                         "num_query_heads: %d, expected a multiple of num_kv_heads (%d)", num_query_heads,
+                         num_kv_heads);
   layer_.num_query_heads = num_query_heads;
   layer_.num_kv_heads = num_kv_heads;
   return FOVEA_STATUS_SUCCESS;
@@ -134,7 +135,8 @@ foveaStatus_t Config::set_data_types(foveaDataType_t query, foveaDataType_t kv_c
 }
 
 foveaStatus_t Config::set_scale(float scale) {
-  FOVEA_REQUIRE_ARGUMENT(std::isfinite(scale) && scale >= 0, "scale: %g, expected a finite number above 0, or 0 for the default",
+  FOVEA_REQUIRE_ARGUMENT(std::isfinite(scale) && scale >= 0,
+                         "scale: %g, expected a finite number above 0, or 0 for the default",
                          static_cast<double>(scale));
   layer_.scale = scale;
   return FOVEA_STATUS_SUCCESS;

@@ -18,17 +18,17 @@ const char* last_error_message() noexcept;
 
 }  // namespace fovea
 
-#define FOVEA_REQUIRE(condition, status, ...)          \
-  do {                                                 \
-    if (!(condition)) [[unlikely]]                     \
-      return ::fovea::fail((status), __VA_ARGS__);     \
+#define FOVEA_REQUIRE(condition, status, ...)      \
+  do {                                             \
+    if (!(condition)) [[unlikely]]                 \
+      return ::fovea::fail((status), __VA_ARGS__); \
   } while (0)
 
 // The common case: an argument that is wrong by itself or does not fit the others.
 #define FOVEA_REQUIRE_ARGUMENT(condition, ...) FOVEA_REQUIRE(condition, FOVEA_STATUS_INVALID_ARGUMENT, __VA_ARGS__)
 
-#define FOVEA_TRY(expression)                                                                          \
-  do {                                                                                                 \
+#define FOVEA_TRY(expression)                                                                               \
+  do {                                                                                                      \
     if (const foveaStatus_t fovea_status = (expression); fovea_status != FOVEA_STATUS_SUCCESS) [[unlikely]] \
-      return fovea_status;                                                                             \
+      return fovea_status;                                                                                  \
   } while (0)

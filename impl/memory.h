@@ -1,4 +1,5 @@
-// Memory whose size depends on limits comes from the context's allocator; alignment and size arithmetic that cannot wrap.
+// Memory whose size depends on limits comes from the context's allocator; alignment and size arithmetic that cannot
+// wrap.
 #pragma once
 
 #include <cstddef>

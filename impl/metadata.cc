@@ -16,8 +16,8 @@ namespace {
 std::atomic<uint64_t> last_id{0};
 
 foveaStatus_t check_memory(foveaMemory_t memory) {
-  FOVEA_REQUIRE_ARGUMENT(memory == FOVEA_MEMORY_HOST || memory == FOVEA_MEMORY_DEVICE, "memory: %d is not a foveaMemory_t",
-                         static_cast<int>(memory));
+  FOVEA_REQUIRE_ARGUMENT(memory == FOVEA_MEMORY_HOST || memory == FOVEA_MEMORY_DEVICE,
+                         "memory: %d is not a foveaMemory_t", static_cast<int>(memory));
   return FOVEA_STATUS_SUCCESS;
 }
 
@@ -26,7 +26,8 @@ void copy(int32_t* to, const int32_t* from, int64_t count) {
 }
 
 // Copies ranges without the empty ones, which kernels need not know. `to_starts` receives [num_seqs + 1].
-void copy_ranges(int32_t num_seqs, const int32_t* starts, const int32_t* ranges, int32_t* to_starts, int32_t* to_ranges) {
+void copy_ranges(int32_t num_seqs, const int32_t* starts, const int32_t* ranges, int32_t* to_starts,
+                 int32_t* to_ranges) {
   int32_t count = 0;
   to_starts[0] = 0;
   for (int32_t s = 0; s < num_seqs; ++s) {
@@ -45,10 +46,12 @@ void copy_ranges(int32_t num_seqs, const int32_t* starts, const int32_t* ranges,
 
 foveaStatus_t read_limits(const foveaMetadataLimits_t* given, foveaMetadataLimits_t* limits) {
   FOVEA_TRY(read_struct(given, "limits", limits));
-  FOVEA_REQUIRE_ARGUMENT(limits->max_num_seqs >= 1, "limits: max_num_seqs is %d, expected at least 1", limits->max_num_seqs);
+  FOVEA_REQUIRE_ARGUMENT(limits->max_num_seqs >= 1, "limits: max_num_seqs is %d, expected at least 1",
+                         limits->max_num_seqs);
   FOVEA_REQUIRE_ARGUMENT(limits->max_num_tokens >= 1, "limits: max_num_tokens is %d, expected at least 1",
                          limits->max_num_tokens);
-  FOVEA_REQUIRE_ARGUMENT(limits->max_seq_len >= 1, "limits: max_seq_len is %d, expected at least 1", limits->max_seq_len);
+  FOVEA_REQUIRE_ARGUMENT(limits->max_seq_len >= 1, "limits: max_seq_len is %d, expected at least 1",
+                         limits->max_seq_len);
   FOVEA_REQUIRE_ARGUMENT(limits->max_blocks_per_seq >= 0, "limits: max_blocks_per_seq is %d, expected 0 or more",
                          limits->max_blocks_per_seq);
   FOVEA_REQUIRE_ARGUMENT(limits->max_prefix_ranges >= 0, "limits: max_prefix_ranges is %d, expected 0 or more",
@@ -114,7 +117,8 @@ foveaStatus_t Metadata::set_sequences(foveaMemory_t memory, int32_t num_seqs, in
   FOVEA_REQUIRE_ARGUMENT(num_seqs >= 0 && num_seqs <= limits_.max_num_seqs,
                          "num_seqs: %d, expected 0 to the limit max_num_seqs (%d)", num_seqs, limits_.max_num_seqs);
   FOVEA_REQUIRE_ARGUMENT(num_tokens >= 0 && num_tokens <= limits_.max_num_tokens,
-                         "num_tokens: %d, expected 0 to the limit max_num_tokens (%d)", num_tokens, limits_.max_num_tokens);
+                         "num_tokens: %d, expected 0 to the limit max_num_tokens (%d)", num_tokens,
+                         limits_.max_num_tokens);
   FOVEA_REQUIRE_ARGUMENT(max_query_len >= 0, "max_query_len: %d, expected 0 or more", max_query_len);
   FOVEA_REQUIRE_ARGUMENT(max_seq_len >= 0, "max_seq_len: %d, expected 0 or more", max_seq_len);
   if (num_seqs == 0) {
@@ -199,8 +203,8 @@ foveaStatus_t Metadata::set_block_table(foveaMemory_t memory, int32_t num_seqs, 
   int64_t extent = 0;
   FOVEA_REQUIRE_ARGUMENT(!__builtin_mul_overflow(row_stride, static_cast<int64_t>(num_seqs), &extent) &&
                              extent <= PTRDIFF_MAX / static_cast<int64_t>(sizeof(int32_t)),
-                         "row_stride: %lld, which reaches beyond memory for %d rows", static_cast<long long>(row_stride),
-                         num_seqs);
+                         "row_stride: %lld, which reaches beyond memory for %d rows",
+                         static_cast<long long>(row_stride), num_seqs);
   FOVEA_TRY(check_int32_array(block_table, "block_table"));
   if (memory == FOVEA_MEMORY_HOST) {
     int32_t* to = table_.spare();
@@ -286,7 +290,8 @@ foveaStatus_t Metadata::commit(void* stream) {
   pending_ = false;
   FOVEA_TRY(stage_borrowed());
   FOVEA_REQUIRE_ARGUMENT(!staged_.has_table || staged_.table_rows >= staged_.num_seqs,
-                         "block_table: has %d rows, but the batch has %d sequences", staged_.table_rows, staged_.num_seqs);
+                         "block_table: has %d rows, but the batch has %d sequences", staged_.table_rows,
+                         staged_.num_seqs);
   publish();
   return FOVEA_STATUS_SUCCESS;
 }
@@ -314,8 +319,7 @@ void Metadata::publish() {
   const bool any_range = s.has_ranges && range_start_loc_.committed()[s.num_seqs] > 0;
   batch_.range_start_loc = any_range ? range_start_loc_.committed() : nullptr;
   batch_.ranges = any_range ? ranges_.committed() : nullptr;
-  batch_.block_table =
-      !s.has_table ? nullptr : s.borrowed_table != nullptr ? s.borrowed_table : table_.committed();
+  batch_.block_table = !s.has_table ? nullptr : s.borrowed_table != nullptr ? s.borrowed_table : table_.committed();
   batch_.table_rows = s.has_table ? s.table_rows : 0;
   batch_.table_columns = s.has_table ? s.table_columns : 0;
   batch_.table_stride = s.has_table ? s.table_stride : 0;

@@ -14,13 +14,13 @@ foveaStatus_t read_limits(const foveaMetadataLimits_t* given, foveaMetadataLimit
 struct CommittedBatch {
   int32_t num_seqs = 0;
   int32_t num_tokens = 0;
-  int32_t max_seq_len = 0;                        // of the lengths themselves
-  const int32_t* query_start_loc = nullptr;       // [num_seqs + 1]
-  const int32_t* seq_lens = nullptr;              // [num_seqs]
-  const int32_t* causal_per_sequence = nullptr;   // [num_seqs] or nullptr
-  const int32_t* range_start_loc = nullptr;       // [num_seqs + 1] or nullptr where no range is left
-  const int32_t* ranges = nullptr;                // [n, 2], without empty ones
-  const int32_t* block_table = nullptr;           // [table_rows, table_columns] or nullptr
+  int32_t max_seq_len = 0;                       // of the lengths themselves
+  const int32_t* query_start_loc = nullptr;      // [num_seqs + 1]
+  const int32_t* seq_lens = nullptr;             // [num_seqs]
+  const int32_t* causal_per_sequence = nullptr;  // [num_seqs] or nullptr
+  const int32_t* range_start_loc = nullptr;      // [num_seqs + 1] or nullptr where no range is left
+  const int32_t* ranges = nullptr;               // [n, 2], without empty ones
+  const int32_t* block_table = nullptr;          // [table_rows, table_columns] or nullptr
   int32_t table_rows = 0;
   int32_t table_columns = 0;
   int64_t table_stride = 0;

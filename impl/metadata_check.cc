@@ -34,13 +34,15 @@ foveaStatus_t check_flags(int32_t num_seqs, const int32_t* causal) {
   return FOVEA_STATUS_SUCCESS;
 }
 
-foveaStatus_t check_ranges(int32_t num_seqs, int32_t num_ranges, const int32_t* range_start_loc, const int32_t* ranges) {
+foveaStatus_t check_ranges(int32_t num_seqs, int32_t num_ranges, const int32_t* range_start_loc,
+                           const int32_t* ranges) {
   FOVEA_REQUIRE_ARGUMENT(range_start_loc[0] == 0, "range_start_loc: row 0 is %d, expected 0", range_start_loc[0]);
   for (int32_t s = 0; s < num_seqs; ++s) {
     const int32_t begin = range_start_loc[s];
     const int32_t end = range_start_loc[s + 1];
     FOVEA_REQUIRE_ARGUMENT(end >= begin, "range_start_loc: row %d is %d, below row %d (%d)", s + 1, end, s, begin);
-    FOVEA_REQUIRE_ARGUMENT(end <= num_ranges, "range_start_loc: row %d is %d, above num_ranges (%d)", s + 1, end, num_ranges);
+    FOVEA_REQUIRE_ARGUMENT(end <= num_ranges, "range_start_loc: row %d is %d, above num_ranges (%d)", s + 1, end,
+                           num_ranges);
     int32_t previous = -1;  // last position of the range before
     for (int32_t r = begin; r < end; ++r) {
       const int32_t first = ranges[2 * static_cast<int64_t>(r)];

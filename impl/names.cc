@@ -31,19 +31,9 @@ const char* status_name(foveaStatus_t status) noexcept {
 
 const char* status_string(foveaStatus_t status) noexcept {
   static constexpr const char* kNames[] = {
-      "success",
-      "invalid argument",
-      "not supported",
-      "invalid state",
-      "workspace too small",
-      "out of memory",
-      "device out of memory",
-      "no device",
-      "architecture mismatch",
-      "backend unavailable",
-      "device error",
-      "version mismatch",
-      "internal error",
+      "success",       "invalid argument",     "not supported",  "invalid state",         "workspace too small",
+      "out of memory", "device out of memory", "no device",      "architecture mismatch", "backend unavailable",
+      "device error",  "version mismatch",     "internal error",
   };
   return look_up(kNames, status, "unknown status");
 }

@@ -20,8 +20,8 @@ foveaStatus_t read_struct(const T* in, const char* name, T* out) {
   const char* bytes = reinterpret_cast<const char*>(in);
   for (size_t i = sizeof(T); i < size; ++i) {
     FOVEA_REQUIRE(bytes[i] == 0, FOVEA_STATUS_VERSION_MISMATCH,
-                  "%s: byte %zu is set, but this library (" FOVEA_VERSION_STRING ") knows only the first %zu bytes", name,
-                  i, sizeof(T));
+                  "%s: byte %zu is set, but this library (" FOVEA_VERSION_STRING ") knows only the first %zu bytes",
+                  name, i, sizeof(T));
   }
   std::memset(static_cast<void*>(out), 0, sizeof(T));
   std::memcpy(static_cast<void*>(out), bytes, size < sizeof(T) ? size : sizeof(T));

@@ -70,8 +70,9 @@ foveaStatus_t check_tensor(const foveaTensor_t& tensor, const char* name, foveaD
       FOVEA_REQUIRE_ARGUMENT(strides[axis] >= 0, "%s: strides[%d] is %lld, expected 0 or more", name, axis,
                              static_cast<long long>(strides[axis]));
     }
-    FOVEA_REQUIRE_ARGUMENT(strides[ndim - 1] == 1, "%s: strides[%d] is %lld, expected 1 (the innermost axis is contiguous)",
-                           name, ndim - 1, static_cast<long long>(strides[ndim - 1]));
+    FOVEA_REQUIRE_ARGUMENT(strides[ndim - 1] == 1,
+                           "%s: strides[%d] is %lld, expected 1 (the innermost axis is contiguous)", name, ndim - 1,
+                           static_cast<long long>(strides[ndim - 1]));
   }
 
   // The last byte that can be touched must have an address; only the rows in use count.

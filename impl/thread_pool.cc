@@ -1,8 +1,8 @@
 #include "impl/thread_pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -89,7 +89,8 @@ bool ThreadPool::State::claim_and_run() {
   while (next_task(current) < task_count(current)) {
     const foveaTask_t function = task.load(std::memory_order_relaxed);
     void* const argument = data.load(std::memory_order_relaxed);
-    if (!word.compare_exchange_weak(current, current + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    if (!word.compare_exchange_weak(current, current + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
     function(argument, static_cast<int32_t>(next_task(current)));
     if (finished.fetch_add(1, std::memory_order_seq_cst) + 1 == task_count(current) &&
         caller_sleeps.load(std::memory_order_seq_cst)) {
@@ -164,7 +165,8 @@ ThreadPool* ThreadPool::create(int32_t num_threads) noexcept {
   }
   if (masked) pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   if (error != 0) {
-    log(FOVEA_LOG_WARNING, "only %d of %d worker threads could be started (error %d)", pool->num_workers_, wanted, error);
+    log(FOVEA_LOG_WARNING, "only %d of %d worker threads could be started (error %d)", pool->num_workers_, wanted,
+        error);
   }
   return pool;
 }
@@ -186,7 +188,8 @@ bool ThreadPool::of_this_process() const noexcept { return state_->process == ge
 
 void ThreadPool::run(int32_t num_tasks, foveaTask_t task, void* data) noexcept {
   State& state = *state_;
-  if (num_tasks <= 1 || num_tasks > kMaxTasks || num_workers_ == 0 || state.busy.exchange(true, std::memory_order_acquire)) {
+  if (num_tasks <= 1 || num_tasks > kMaxTasks || num_workers_ == 0 ||
+      state.busy.exchange(true, std::memory_order_acquire)) {
     for (int32_t i = 0; i < num_tasks; ++i) task(data, i);
     return;
   }
@@ -204,9 +207,7 @@ void ThreadPool::run(int32_t num_tasks, foveaTask_t task, void* data) noexcept {
   while (state.claim_and_run()) {
   }
 
-  const auto done = [&] {
-    return state.finished.load(std::memory_order_acquire) == static_cast<uint32_t>(num_tasks);
-  };
+  const auto done = [&] { return state.finished.load(std::memory_order_acquire) == static_cast<uint32_t>(num_tasks); };
   if (!spin_until(done, state.spin_time)) {
     // A cancellation here would leave tasks behind that still use the caller's memory.
     int cancel_state = 0;

@@ -17,9 +17,9 @@ class ThreadPool {
   // ever by threads that do not exist there: the memory is left behind.
   static void destroy(ThreadPool* pool) noexcept;
 
-  // Runs task(data, i) for each i in [0, num_tasks) and returns when all have finished. Tasks are claimed one by one, so
-  // a worker that wakes up late delays nobody. While another caller is using the workers, all tasks run on the calling
-  // thread: nothing waits for anything, and calls may be nested.
+  // Runs task(data, i) for each i in [0, num_tasks) and returns when all have finished. Tasks are claimed one by one,
+  // so a worker that wakes up late delays nobody. While another caller is using the workers, all tasks run on the
+  // calling thread: nothing waits for anything, and calls may be nested.
   void run(int32_t num_tasks, foveaTask_t task, void* data) noexcept;
 
   // Whether the pool's threads belong to the calling process.

@@ -78,7 +78,8 @@ foveaStatus_t foveaAttentionWriteKvCache(foveaAttention_t attention, const fovea
   });
 }
 
-foveaStatus_t foveaAttentionForward(foveaAttention_t attention, foveaMetadata_t metadata, const foveaForwardArgs_t* args) {
+foveaStatus_t foveaAttentionForward(foveaAttention_t attention, foveaMetadata_t metadata,
+                                    const foveaForwardArgs_t* args) {
   return guarded([&] {
     Attention* object = nullptr;
     Metadata* batch = nullptr;

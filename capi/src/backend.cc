@@ -92,8 +92,8 @@ foveaStatus_t foveaBackendSupportsDataType(foveaBackend_t backend, foveaDataType
 
 foveaStatus_t foveaBackendGetBounds(foveaBackend_t backend, foveaBoundsAttribute_t attribute, foveaBounds_t* bounds) {
   return guarded([&] {
-    FOVEA_REQUIRE_ARGUMENT(attribute >= 0 && attribute < kBoundsAttributes, "attribute: %d is not a foveaBoundsAttribute_t",
-                           static_cast<int>(attribute));
+    FOVEA_REQUIRE_ARGUMENT(attribute >= 0 && attribute < kBoundsAttributes,
+                           "attribute: %d is not a foveaBoundsAttribute_t", static_cast<int>(attribute));
     const Backend* found = nullptr;
     const Claims* claims = nullptr;
     FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
@@ -120,7 +120,8 @@ foveaStatus_t foveaConfigCheck(foveaConfig_t config, foveaBackend_t backend, fov
     const bool supported = reasons.empty();
     const std::string sentences = reasons.joined("; ");
     if (report != nullptr) *report = to_handle<foveaReport_t>(new Report(std::move(reasons)));
-    return supported ? FOVEA_STATUS_SUCCESS : fail(FOVEA_STATUS_NOT_SUPPORTED, "%s: %s", found->name, sentences.c_str());
+    return supported ? FOVEA_STATUS_SUCCESS
+                     : fail(FOVEA_STATUS_NOT_SUPPORTED, "%s: %s", found->name, sentences.c_str());
   });
 }
 

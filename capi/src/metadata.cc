@@ -6,7 +6,8 @@
 using namespace fovea;
 using namespace fovea::capi;
 
-foveaStatus_t foveaMetadataCreate(foveaContext_t context, const foveaMetadataLimits_t* limits, foveaMetadata_t* metadata) {
+foveaStatus_t foveaMetadataCreate(foveaContext_t context, const foveaMetadataLimits_t* limits,
+                                  foveaMetadata_t* metadata) {
   return guarded([&] {
     Context* device = nullptr;
     FOVEA_TRY(open(context, "context", &device));

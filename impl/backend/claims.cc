@@ -40,8 +40,8 @@ void check_claims(const LayerConfig& config, const Claims& claims, Reasons* reas
     if (asked && !claims.has(capability)) reasons->add(code, "%s", sentence);
   };
 
-  check_bounds(claims.bounds[FOVEA_BOUNDS_HEAD_SIZE], "head_size", config.head_size, FOVEA_REASON_HEAD_SIZE, "head_size",
-               reasons);
+  check_bounds(claims.bounds[FOVEA_BOUNDS_HEAD_SIZE], "head_size", config.head_size, FOVEA_REASON_HEAD_SIZE,
+               "head_size", reasons);
   if (config.value_size() != config.head_size) {
     check_bounds(claims.bounds[FOVEA_BOUNDS_HEAD_SIZE_V], "head_size_v", config.value_size(), FOVEA_REASON_HEAD_SIZE,
                  "head_size", reasons);
@@ -55,7 +55,8 @@ void check_claims(const LayerConfig& config, const Claims& claims, Reasons* reas
   }
   if (config.has_cache()) {
     if (!claims.takes(FOVEA_ROLE_KV_CACHE, config.cache_type())) {
-      reasons->add(FOVEA_REASON_KV_CACHE_DATA_TYPE, "kv_cache_dtype not supported: %s", data_type_name(config.cache_type()));
+      reasons->add(FOVEA_REASON_KV_CACHE_DATA_TYPE, "kv_cache_dtype not supported: %s",
+                   data_type_name(config.cache_type()));
     }
     check_bounds(claims.bounds[FOVEA_BOUNDS_BLOCK_SIZE], "block_size", config.block_size, FOVEA_REASON_BLOCK_SIZE,
                  "block_size", reasons);
@@ -64,9 +65,10 @@ void check_claims(const LayerConfig& config, const Claims& claims, Reasons* reas
               "kv_cache layout not supported: vectorized");
       const size_t size = data_type_size(config.cache_type());
       if (const auto x = static_cast<int32_t>(16 / size); config.head_size % x != 0) {
-        reasons->add(FOVEA_REASON_KV_CACHE_LAYOUT,
-                     "kv_cache layout not supported: vectorized with %s needs a head_size that is a multiple of %d, not %d",
-                     data_type_name(config.cache_type()), x, config.head_size);
+        reasons->add(
+            FOVEA_REASON_KV_CACHE_LAYOUT,
+            "kv_cache layout not supported: vectorized with %s needs a head_size that is a multiple of %d, not %d",
+            data_type_name(config.cache_type()), x, config.head_size);
       }
     }
   }
@@ -78,13 +80,15 @@ void check_claims(const LayerConfig& config, const Claims& claims, Reasons* reas
   static constexpr foveaCapability_t kOfType[] = {FOVEA_CAPABILITY_DECODER, FOVEA_CAPABILITY_ENCODER,
                                                   FOVEA_CAPABILITY_ENCODER_DECODER};
   if (!claims.has(kOfType[config.attention_type])) {
-    reasons->add(FOVEA_REASON_ATTENTION_TYPE, "attention type %s not supported", attention_type_name(config.attention_type));
+    reasons->add(FOVEA_REASON_ATTENTION_TYPE, "attention type %s not supported",
+                 attention_type_name(config.attention_type));
   }
   require(config.window_left >= 0, FOVEA_CAPABILITY_SLIDING_WINDOW, FOVEA_REASON_SLIDING_WINDOW,
           "sliding window not supported");
   require(config.window_right >= 0, FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT, FOVEA_REASON_SLIDING_WINDOW,
           "sliding window not supported: right side");
-  require(config.non_causal, FOVEA_CAPABILITY_NON_CAUSAL, FOVEA_REASON_NON_CAUSAL, "non-causal attention not supported");
+  require(config.non_causal, FOVEA_CAPABILITY_NON_CAUSAL, FOVEA_REASON_NON_CAUSAL,
+          "non-causal attention not supported");
   require(config.batch_invariant, FOVEA_CAPABILITY_BATCH_INVARIANCE, FOVEA_REASON_BATCH_INVARIANCE,
           "batch invariance not supported");
   require(config.softcap > 0, FOVEA_CAPABILITY_LOGITS_SOFT_CAP, FOVEA_REASON_LOGITS_SOFT_CAP,

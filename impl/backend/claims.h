@@ -1,5 +1,5 @@
-// What a backend claims to compute. The queries of the C API, the check of a configuration and the documentation all read
-// this one table, so they cannot disagree.
+// What a backend claims to compute. The queries of the C API, the check of a configuration and the documentation all
+// read this one table, so they cannot disagree.
 #pragma once
 
 #include "fovea/fovea.h"
@@ -21,9 +21,9 @@ inline constexpr int32_t kRoles = 3;
 inline constexpr int32_t kBoundsAttributes = 4;
 
 struct Claims {
-  uint64_t capabilities;               // bit foveaCapability_t
-  uint32_t data_types[kRoles];         // by foveaDataTypeRole_t, bit foveaDataType_t
-  Bounds bounds[kBoundsAttributes];    // by foveaBoundsAttribute_t
+  uint64_t capabilities;             // bit foveaCapability_t
+  uint32_t data_types[kRoles];       // by foveaDataTypeRole_t, bit foveaDataType_t
+  Bounds bounds[kBoundsAttributes];  // by foveaBoundsAttribute_t
 
   bool has(foveaCapability_t capability) const { return (capabilities >> capability & 1) != 0; }
   bool takes(foveaDataTypeRole_t role, foveaDataType_t type) const { return (data_types[role] >> type & 1) != 0; }

@@ -166,16 +166,18 @@ foveaStatus_t CpuAttention::open_batch(const Metadata& metadata, int32_t causal,
     FOVEA_REQUIRE(is_causal || layer.non_causal, FOVEA_STATUS_NOT_SUPPORTED,
                   "non-causal attention not supported: the config did not declare it (foveaConfigSetNonCausal)");
   }
-  FOVEA_REQUIRE((*batch)->range_start_loc == nullptr || layer.prefix_ranges != FOVEA_PREFIX_RANGES_NONE,
-                FOVEA_STATUS_NOT_SUPPORTED,
-                "partial multimodal token full attention not supported: the metadata holds prefix ranges, but the config "
-                "did not declare them (foveaConfigSetPrefixRanges)");
+  FOVEA_REQUIRE(
+      (*batch)->range_start_loc == nullptr || layer.prefix_ranges != FOVEA_PREFIX_RANGES_NONE,
+      FOVEA_STATUS_NOT_SUPPORTED,
+      "partial multimodal token full attention not supported: the metadata holds prefix ranges, but the config "
+      "did not declare them (foveaConfigSetPrefixRanges)");
   if (layer.attention_type == FOVEA_ATTENTION_ENCODER) {
     for (int32_t s = 0; s < (*batch)->num_seqs; ++s) {
       const int32_t query_len = (*batch)->query_start_loc[s + 1] - (*batch)->query_start_loc[s];
-      FOVEA_REQUIRE_ARGUMENT((*batch)->seq_lens[s] == query_len,
-                             "seq_lens: row %d is %d, expected its query_len (%d), because encoder attention has no context",
-                             s, (*batch)->seq_lens[s], query_len);
+      FOVEA_REQUIRE_ARGUMENT(
+          (*batch)->seq_lens[s] == query_len,
+          "seq_lens: row %d is %d, expected its query_len (%d), because encoder attention has no context", s,
+          (*batch)->seq_lens[s], query_len);
     }
   }
   return FOVEA_STATUS_SUCCESS;
@@ -226,11 +228,13 @@ foveaStatus_t CpuAttention::write_kv_cache(const foveaKvWriteArgs_t& args) const
                        Access::kRead, &write.key));
   FOVEA_TRY(check_rows(args.value, "value", layer.dense_type(), args.num_tokens, heads,
                        {layer.value_size(), "head_size_v"}, Access::kRead, &write.value));
-  FOVEA_TRY(check_caches(layer, args.key_cache, args.value_cache, Access::kWrite, &write.key_cache, &write.value_cache));
+  FOVEA_TRY(
+      check_caches(layer, args.key_cache, args.value_cache, Access::kWrite, &write.key_cache, &write.value_cache));
 
   FOVEA_REQUIRE_ARGUMENT(args.slot_mapping != nullptr, "slot_mapping: NULL, expected an array");
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.slot_mapping, alignof(int64_t)), "slot_mapping: %p is not aligned to %zu bytes",
-                         static_cast<const void*>(args.slot_mapping), alignof(int64_t));
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.slot_mapping, alignof(int64_t)),
+                         "slot_mapping: %p is not aligned to %zu bytes", static_cast<const void*>(args.slot_mapping),
+                         alignof(int64_t));
   const int64_t num_blocks = write.key_cache.num_blocks;
   for (int32_t i = 0; i < args.num_tokens; ++i) {
     const int64_t slot = args.slot_mapping[i];
@@ -242,7 +246,8 @@ foveaStatus_t CpuAttention::write_kv_cache(const foveaKvWriteArgs_t& args) const
   write.slot_mapping = args.slot_mapping;
 
   const bool scaled = layer.kv_scales != FOVEA_KV_SCALES_NONE;
-  const char* why = scaled ? "the config declared KV scales" : "the config declared no KV scales (foveaConfigSetKvScales)";
+  const char* why =
+      scaled ? "the config declared KV scales" : "the config declared no KV scales (foveaConfigSetKvScales)";
   const int64_t count = layer.kv_scales == FOVEA_KV_SCALES_PER_HEAD ? layer.num_kv_heads : 1;
   FOVEA_TRY(check_floats(args.k_scale, "k_scale", scaled, why, count, Values::kPositive));
   FOVEA_TRY(check_floats(args.v_scale, "v_scale", scaled, why, count, Values::kPositive));

@@ -42,7 +42,8 @@ foveaStatus_t CpuAttention::fill_tensors(const CommittedBatch& batch, const fove
   const Axis size = {layer.head_size, "head_size"};
   const Axis size_v = {layer.value_size(), "head_size_v"};
 
-  FOVEA_TRY(check_rows(args.query, "query", layer.query_type, num_tokens, query_heads, size, Access::kRead, &forward->query));
+  FOVEA_TRY(
+      check_rows(args.query, "query", layer.query_type, num_tokens, query_heads, size, Access::kRead, &forward->query));
 
   const bool has_dense = !is_absent(args.key);
   FOVEA_REQUIRE_ARGUMENT(has_dense == !is_absent(args.value), "%s: absent, but %s is given; give both or none",
@@ -61,8 +62,10 @@ foveaStatus_t CpuAttention::fill_tensors(const CommittedBatch& batch, const fove
       break;
   }
   if (has_dense) {
-    FOVEA_TRY(check_rows(args.key, "key", layer.dense_type(), num_tokens, kv_heads, size, Access::kRead, &forward->key));
-    FOVEA_TRY(check_rows(args.value, "value", layer.dense_type(), num_tokens, kv_heads, size_v, Access::kRead, &forward->value));
+    FOVEA_TRY(
+        check_rows(args.key, "key", layer.dense_type(), num_tokens, kv_heads, size, Access::kRead, &forward->key));
+    FOVEA_TRY(check_rows(args.value, "value", layer.dense_type(), num_tokens, kv_heads, size_v, Access::kRead,
+                         &forward->value));
   }
 
   if (layer.has_cache()) {
@@ -78,7 +81,8 @@ foveaStatus_t CpuAttention::fill_tensors(const CommittedBatch& batch, const fove
 
   const bool partial = is_partial(args);
   const foveaDataType_t output_type = partial ? FOVEA_DATA_TYPE_F32 : layer.result_type();
-  FOVEA_TRY(check_rows(args.output, "output", output_type, num_tokens, query_heads, size_v, Access::kWrite, &forward->output));
+  FOVEA_TRY(check_rows(args.output, "output", output_type, num_tokens, query_heads, size_v, Access::kWrite,
+                       &forward->output));
   forward->output_type = partial ? cpu::DataType::kF32 : kernel_.layer.output_type;
 
   const bool has_lse = !is_absent(args.lse);
@@ -116,7 +120,8 @@ foveaStatus_t CpuAttention::fill_parameters(const foveaForwardArgs_t& args, cpu:
   }
 
   const bool scaled = layer.kv_scales != FOVEA_KV_SCALES_NONE;
-  const char* why = scaled ? "the config declared KV scales" : "the config declared no KV scales (foveaConfigSetKvScales)";
+  const char* why =
+      scaled ? "the config declared KV scales" : "the config declared no KV scales (foveaConfigSetKvScales)";
   const int64_t count = layer.kv_scales == FOVEA_KV_SCALES_PER_HEAD ? layer.num_kv_heads : 1;
   FOVEA_TRY(check_floats(args.k_scale, "k_scale", scaled, why, count, Values::kPositive));
   FOVEA_TRY(check_floats(args.v_scale, "v_scale", scaled, why, count, Values::kPositive));

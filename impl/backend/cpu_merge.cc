@@ -10,8 +10,8 @@ namespace fovea {
 
 foveaStatus_t cpu_merge_states(const Context& context, const foveaMergeArgs_t& args) {
   FOVEA_REQUIRE_ARGUMENT(args.stream == nullptr, "stream: %p, expected NULL on a CPU", args.stream);
-  FOVEA_REQUIRE_ARGUMENT(args.num_states >= 1 && args.num_states <= cpu::kMaxMergeStates, "num_states: %d, expected 1 to %d",
-                         args.num_states, cpu::kMaxMergeStates);
+  FOVEA_REQUIRE_ARGUMENT(args.num_states >= 1 && args.num_states <= cpu::kMaxMergeStates,
+                         "num_states: %d, expected 1 to %d", args.num_states, cpu::kMaxMergeStates);
   FOVEA_REQUIRE_ARGUMENT(args.num_tokens >= 0, "num_tokens: %d, expected 0 or more", args.num_tokens);
   if (args.num_tokens == 0) return FOVEA_STATUS_SUCCESS;
   FOVEA_REQUIRE_ARGUMENT(args.outputs != nullptr && is_aligned(args.outputs, alignof(foveaTensor_t)),
@@ -26,10 +26,11 @@ foveaStatus_t cpu_merge_states(const Context& context, const foveaMergeArgs_t& a
   FOVEA_REQUIRE_ARGUMENT(args.output.ndim == 3, "output: ndim is %d, expected 3", args.output.ndim);
   const Axis heads = {args.output.shape[1], "num_query_heads"};
   const Axis size = {args.output.shape[2], "head_size_v"};
-  FOVEA_REQUIRE_ARGUMENT(heads.size >= 1 && heads.size <= INT32_MAX, "output: shape[1] is %lld, expected num_query_heads 1 or more",
+  FOVEA_REQUIRE_ARGUMENT(heads.size >= 1 && heads.size <= INT32_MAX,
+                         "output: shape[1] is %lld, expected num_query_heads 1 or more",
                          static_cast<long long>(heads.size));
-  FOVEA_REQUIRE_ARGUMENT(size.size >= 1 && size.size <= INT32_MAX, "output: shape[2] is %lld, expected head_size_v 1 or more",
-                         static_cast<long long>(size.size));
+  FOVEA_REQUIRE_ARGUMENT(size.size >= 1 && size.size <= INT32_MAX,
+                         "output: shape[2] is %lld, expected head_size_v 1 or more", static_cast<long long>(size.size));
 
   cpu::Merge merge = {};
   merge.num_states = args.num_states;
@@ -37,7 +38,8 @@ foveaStatus_t cpu_merge_states(const Context& context, const foveaMergeArgs_t& a
   merge.num_query_heads = static_cast<int32_t>(heads.size);
   merge.head_size_v = static_cast<int32_t>(size.size);
   merge.output_type = static_cast<cpu::DataType>(static_cast<int32_t>(args.output.dtype));
-  FOVEA_TRY(check_rows(args.output, "output", args.output.dtype, args.num_tokens, heads, size, Access::kWrite, &merge.output));
+  FOVEA_TRY(check_rows(args.output, "output", args.output.dtype, args.num_tokens, heads, size, Access::kWrite,
+                       &merge.output));
   for (int32_t i = 0; i < args.num_states; ++i) {
     char name[32];
     std::snprintf(name, sizeof(name), "outputs[%d]", i);

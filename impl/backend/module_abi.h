@@ -1,11 +1,11 @@
 /* The contract between the core library and a GPU module (libfovea_hip_amd.so, libfovea_hip_nvidia.so).
  *
  * A module exports one symbol, FOVEA_MODULE_SYMBOL, a FoveaModuleTable. It neither links the core nor shares C++ types
- * with it: everything here is plain C over plain data. Both sides carry FOVEA_MODULE_ABI_VERSION and the identity of the
- * build; the core refuses a module that differs in either and says so.
+ * with it: everything here is plain C over plain data. Both sides carry FOVEA_MODULE_ABI_VERSION and the identity of
+ * the build; the core refuses a module that differs in either and says so.
  *
- * Every function returns a foveaStatus_t as int32_t and, on failure, writes a sentence to `message` (message_size bytes,
- * the NUL included). Enumerators are those of fovea.h. Sizes and strides are in elements, offsets in bytes.
+ * Every function returns a foveaStatus_t as int32_t and, on failure, writes a sentence to `message` (message_size
+ * bytes, the NUL included). Enumerators are those of fovea.h. Sizes and strides are in elements, offsets in bytes.
  */
 #ifndef FOVEA_IMPL_BACKEND_MODULE_ABI_H_
 #define FOVEA_IMPL_BACKEND_MODULE_ABI_H_
@@ -44,10 +44,10 @@ typedef struct FoveaModuleBounds {
 
 /* What one backend of the module claims; the core answers its queries and checks configurations from this alone. */
 typedef struct FoveaModuleClaims {
-  int32_t backend;         /* foveaBackend_t */
+  int32_t backend; /* foveaBackend_t */
   int32_t reserved;
-  uint64_t capabilities;   /* bit foveaCapability_t */
-  uint32_t data_types[4];  /* by foveaDataTypeRole_t, bit foveaDataType_t */
+  uint64_t capabilities;       /* bit foveaCapability_t */
+  uint32_t data_types[4];      /* by foveaDataTypeRole_t, bit foveaDataType_t */
   FoveaModuleBounds bounds[4]; /* by foveaBoundsAttribute_t */
 } FoveaModuleClaims;
 
@@ -204,7 +204,8 @@ typedef struct FoveaModuleTable {
   int32_t (*write)(FoveaModuleKernel* kernel, const FoveaModuleWrite* write, void* stream, FoveaModuleMessage message);
   int32_t (*forward)(FoveaModuleKernel* kernel, const FoveaModuleBatch* batch, const FoveaModuleForward* forward,
                      void* stream, FoveaModuleMessage message);
-  int32_t (*merge)(FoveaModuleContext* context, const FoveaModuleMerge* merge, void* stream, FoveaModuleMessage message);
+  int32_t (*merge)(FoveaModuleContext* context, const FoveaModuleMerge* merge, void* stream,
+                   FoveaModuleMessage message);
 } FoveaModuleTable;
 
 #ifdef __cplusplus

@@ -17,7 +17,8 @@ namespace {
 // What one attempt to load a file came to; empty if the table is good.
 std::string check_table(const FoveaModuleTable* table) {
   if (table->abi_version != FOVEA_MODULE_ABI_VERSION) {
-    return "has module ABI " + std::to_string(table->abi_version) + ", expected " + std::to_string(FOVEA_MODULE_ABI_VERSION);
+    return "has module ABI " + std::to_string(table->abi_version) + ", expected " +
+           std::to_string(FOVEA_MODULE_ABI_VERSION);
   }
   if (table->struct_size != sizeof(FoveaModuleTable)) {
     return "has a table of " + std::to_string(table->struct_size) + " bytes, expected " +
@@ -38,8 +39,7 @@ std::string take(const std::string& path, const FoveaModuleTable** table) {
     return std::string("cannot be loaded (") + (error == nullptr ? "no reason given" : error) + ")";
   }
   const auto* found = static_cast<const FoveaModuleTable*>(dlsym(library, FOVEA_MODULE_SYMBOL));
-  std::string reason =
-      found == nullptr ? "does not export " FOVEA_MODULE_SYMBOL : check_table(found);
+  std::string reason = found == nullptr ? "does not export " FOVEA_MODULE_SYMBOL : check_table(found);
   if (reason.empty()) {
     *table = found;
   } else {
@@ -80,7 +80,8 @@ std::vector<std::string> module_directories() {
   Dl_info info;
   if (dladdr(reinterpret_cast<const void*>(&build_id), &info) != 0 && info.dli_fname != nullptr) {
     const char* slash = strrchr(info.dli_fname, '/');
-    if (slash != nullptr) directories.emplace_back(info.dli_fname, slash == info.dli_fname ? 1 : slash - info.dli_fname);
+    if (slash != nullptr)
+      directories.emplace_back(info.dli_fname, slash == info.dli_fname ? 1 : slash - info.dli_fname);
   }
   const char* path = secure_getenv("FOVEA_BACKEND_PATH");
   while (path != nullptr && *path != '\0') {

@@ -20,8 +20,8 @@ struct Backend {
   bool (*available)(std::string* reason);
   // nullptr while unavailable: without its module a backend claims nothing.
   const Claims* (*claims)();
-  // The one place that decides whether a complete, consistent configuration can be served; adds every reason against it.
-  // Workspace and launch of an attention follow from what this function resolved.
+  // The one place that decides whether a complete, consistent configuration can be served; adds every reason against
+  // it. Workspace and launch of an attention follow from what this function resolved.
   bool (*support)(const LayerConfig& config, Reasons* reasons);
   foveaStatus_t (*bind)(Context* context, const LayerConfig& config, Attention** attention);
 };

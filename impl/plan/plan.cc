@@ -141,12 +141,13 @@ foveaStatus_t bound_plan(const PlanKey& key, const BatchSize& size, PlanBounds* 
   const int64_t tiles = TileCut::max_count(key, size.num_seqs, size.num_tokens);
   int64_t all_tiles = 0;
   const bool wraps = __builtin_mul_overflow(tiles, int64_t{key.num_kv_heads}, &all_tiles);
-  FOVEA_REQUIRE_ARGUMENT(!wraps && all_tiles <= INT32_MAX / 2, "num_tokens: %d with %d KV heads is too much work to plan",
-                         size.num_tokens, key.num_kv_heads);
+  FOVEA_REQUIRE_ARGUMENT(!wraps && all_tiles <= INT32_MAX / 2,
+                         "num_tokens: %d with %d KV heads is too much work to plan", size.num_tokens, key.num_kv_heads);
 
   const int64_t chunks = (int64_t{size.max_seq_len} + kKvChunk - 1) / kKvChunk;
   const bool may_split = key.num_threads > 1 && chunks > 1;
-  // Units of 1.5 times the average and more are split, each into at most as many as its share of the total: see Splitter.
+  // Units of 1.5 times the average and more are split, each into at most as many as its share of the total: see
+  // Splitter.
   const int64_t splits = may_split ? int64_t{key.num_threads} * kUnitsPerThread : 0;
   bounds->num_groups = std::min(all_tiles, splits);
   bounds->num_items = all_tiles + splits;
@@ -229,9 +230,14 @@ void make_plan(const PlanKey& key, const Metadata& metadata, const CommittedBatc
       for (int32_t u = 0; u < units; ++u) {
         const Unit unit = unit_of(tile, units, u);
         const uint64_t cost = is_split ? unit.cost : tile.cost();
-        items[place[cost_class(cost)]++] = {sequence.index,   head,           tile.row_begin,
-                                            tile.row_end,     unit.chunk_begin, unit.chunk_end,
-                                            is_split ? next_group : -1, 0};
+        items[place[cost_class(cost)]++] = {sequence.index,
+                                            head,
+                                            tile.row_begin,
+                                            tile.row_end,
+                                            unit.chunk_begin,
+                                            unit.chunk_end,
+                                            is_split ? next_group : -1,
+                                            0};
       }
       if (!is_split) continue;
       groups[next_group++] = {next_float, tile.chunk_begin, tile.chunk_end, units, 0};
@@ -253,7 +259,8 @@ void make_plan(const PlanKey& key, const Metadata& metadata, const CommittedBatc
   std::memcpy(memory, &header, sizeof(header));
 }
 
-foveaStatus_t check_plan(const void* memory, size_t size, const PlanKey& key, const Metadata& metadata, CausalMode mode) {
+foveaStatus_t check_plan(const void* memory, size_t size, const PlanKey& key, const Metadata& metadata,
+                         CausalMode mode) {
   FOVEA_REQUIRE_ARGUMENT(is_aligned(memory, kAlignment), "plan: %p is not aligned to %zu bytes", memory, kAlignment);
   FOVEA_REQUIRE(size >= sizeof(PlanHeader), FOVEA_STATUS_WORKSPACE_TOO_SMALL,
                 "plan_size: %zu, expected the size that was planned into", size);

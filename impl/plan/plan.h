@@ -1,8 +1,8 @@
 // The plan step: committed metadata turned into a work list, in the caller's memory, without allocating.
 //
 // The rows of each KV head of each sequence are cut into tiles, and a tile's keys into chunks. Where the tiles are too
-// few or too unequal for the threads, a tile's chunks are shared out to several units (a split group). That never changes
-// a bit of the result, see kernels/cpu/params.h, so the cut is free to follow the number of threads.
+// few or too unequal for the threads, a tile's chunks are shared out to several units (a split group). That never
+// changes a bit of the result, see kernels/cpu/params.h, so the cut is free to follow the number of threads.
 #pragma once
 
 #include "impl/plan/block_use.h"
@@ -40,7 +40,7 @@ struct PlanHeader {
   int32_t num_items;
   int32_t num_groups;
   int64_t state_floats;
-  uint64_t items_offset;   // bytes
+  uint64_t items_offset;  // bytes
   uint64_t groups_offset;
   BlockUse all_blocks;
   BlockUse context_blocks;
@@ -52,7 +52,8 @@ void make_plan(const PlanKey& key, const Metadata& metadata, const CommittedBatc
                const PlanBounds& bounds, void* memory);
 
 // Checks that `memory` holds a plan for exactly this; the sentence says what differs.
-foveaStatus_t check_plan(const void* memory, size_t size, const PlanKey& key, const Metadata& metadata, CausalMode mode);
+foveaStatus_t check_plan(const void* memory, size_t size, const PlanKey& key, const Metadata& metadata,
+                         CausalMode mode);
 
 // Of a plan that was checked, or made just now.
 cpu::WorkList work_list(const void* memory);

@@ -25,13 +25,14 @@ SequenceView view_sequence(const PlanKey& key, const CommittedBatch& batch, Caus
   view.query_len = batch.query_start_loc[index + 1] - batch.query_start_loc[index];
   view.seq_len = batch.seq_lens[index];
   view.context_len = view.seq_len - view.query_len;
-  view.causal = key.attention_type == cpu::AttentionType::kDecoder &&
-                (mode == CausalMode::kPerSequence ? batch.causal_per_sequence[index] != 0 : mode == CausalMode::kCausal);
+  view.causal =
+      key.attention_type == cpu::AttentionType::kDecoder &&
+      (mode == CausalMode::kPerSequence ? batch.causal_per_sequence[index] != 0 : mode == CausalMode::kCausal);
   return view;
 }
 
-KeyRange visible_keys(const PlanKey& key, const CommittedBatch& batch, const SequenceView& sequence, int32_t token_begin,
-                      int32_t token_end) {
+KeyRange visible_keys(const PlanKey& key, const CommittedBatch& batch, const SequenceView& sequence,
+                      int32_t token_begin, int32_t token_end) {
   if (token_begin >= token_end || sequence.seq_len == 0) return {0, 0};
   if (key.attention_type == cpu::AttentionType::kEncoderDecoder) return {0, sequence.seq_len};
 

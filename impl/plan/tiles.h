@@ -47,8 +47,8 @@ SequenceView view_sequence(const PlanKey& key, const CommittedBatch& batch, Caus
 
 // Smallest range that holds every key some query token in [token_begin, token_end) sees. Each row p >= 0 sees the keys
 // around its own position without a gap, and neighbours' keys touch, so nothing in the range is invisible to all.
-KeyRange visible_keys(const PlanKey& key, const CommittedBatch& batch, const SequenceView& sequence, int32_t token_begin,
-                      int32_t token_end);
+KeyRange visible_keys(const PlanKey& key, const CommittedBatch& batch, const SequenceView& sequence,
+                      int32_t token_begin, int32_t token_end);
 
 // Equal tiles of at most max_rows_per_item packed rows, whole query tokens where the group fits into a tile.
 class TileCut {
@@ -59,7 +59,8 @@ class TileCut {
   int32_t row_begin(int32_t tile) const { return static_cast<int32_t>(units_ * tile / count_) * rows_per_unit_; }
   int32_t row_end(int32_t tile) const { return row_begin(tile + 1); }
 
-  // Tiles of any sequences that have `tokens` query tokens together and are at most `seqs`. Never decreases with either.
+  // Tiles of any sequences that have `tokens` query tokens together and are at most `seqs`. Never decreases with
+  // either.
   static int64_t max_count(const PlanKey& key, int64_t seqs, int64_t tokens);
 
  private:
