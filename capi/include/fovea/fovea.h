@@ -151,11 +151,11 @@ FOVEA_API size_t foveaDataTypeSize(foveaDataType_t dtype);
  * Alignment asked of `data`: the element's size on a CPU; 16 bytes on a GPU.
  */
 typedef struct foveaTensor_t {
-  void* data;
-  foveaDataType_t dtype;
-  int32_t ndim;
-  int64_t shape[FOVEA_MAX_DIMS];
-  int64_t strides[FOVEA_MAX_DIMS];
+  void* data;                      /**< the first element; NULL = absent */
+  foveaDataType_t dtype;           /**< of the elements */
+  int32_t ndim;                    /**< number of axes, 0 to FOVEA_MAX_DIMS */
+  int64_t shape[FOVEA_MAX_DIMS];   /**< length of each axis, outermost first */
+  int64_t strides[FOVEA_MAX_DIMS]; /**< elements between neighbours along each axis; all 0 = contiguous */
 } foveaTensor_t;
 
 /** An absent tensor. */
@@ -173,6 +173,7 @@ typedef enum foveaMemory_t {
 /** @defgroup context 3. Context: a device with its threads
  *  @{ */
 
+/** A device with its threads and its allocator. Shared. */
 typedef struct foveaContext_st* foveaContext_t;
 
 /** Kinds of devices. */
@@ -205,17 +206,17 @@ typedef void (*foveaParallelFor_t)(void* user, int32_t num_tasks, foveaTask_t ta
 
 /** How to create a context. All zero (and struct_size) is a context on the best device with all its threads. */
 typedef struct foveaContextCreateInfo_t {
-  size_t struct_size;
-  foveaDevice_t device;
+  size_t struct_size;              /**< sizeof this struct, as the caller knows it */
+  foveaDevice_t device;            /**< kind of device */
   int32_t device_ordinal;          /**< which GPU of that kind, from 0; must be 0 on a CPU */
   int32_t num_threads;             /**< CPU: threads that compute, the caller's included; 0 = all CPUs of the process's
                                         affinity mask; at most 1024 */
   uint32_t reserved_flags;         /**< must be 0 */
   foveaAllocate_t allocate;        /**< NULL: the library's own; set both or none */
-  foveaFree_t free;
-  void* allocator_user;
+  foveaFree_t free;                /**< frees what `allocate` returned */
+  void* allocator_user;            /**< handed to `allocate` and `free` */
   foveaParallelFor_t parallel_for; /**< NULL: the library's own pool; else no threads are created by the library */
-  void* parallel_for_user;
+  void* parallel_for_user;         /**< handed to `parallel_for` */
 } foveaContextCreateInfo_t;
 
 /** A context on the best device with all its threads. */
@@ -239,9 +240,9 @@ FOVEA_API void foveaContextDestroy(foveaContext_t context);
 
 /** What a context runs on. Text fields are NUL-terminated. */
 typedef struct foveaContextInfo_t {
-  size_t struct_size;
+  size_t struct_size;              /**< sizeof this struct, as the caller knows it */
   foveaDevice_t device;            /**< FOVEA_DEVICE_CPU, _AMD or _NVIDIA */
-  int32_t device_ordinal;
+  int32_t device_ordinal;          /**< which GPU of that kind; 0 on a CPU */
   int32_t num_threads;             /**< CPU threads that compute; 0 on a GPU */
   char device_name[128];           /**< e.g. "AMD EPYC 9654" or "AMD Instinct MI300X" */
   char architecture[64];           /**< instruction set in use: "avx2", "avx512", "avx512_bf16+amx_bf16", "gfx942", ... */
@@ -264,6 +265,7 @@ FOVEA_API foveaStatus_t foveaContextGetInfo(foveaContext_t context, foveaContext
  *  Declared before the backends because their queries speak of it.
  *  @{ */
 
+/** What one attention layer needs. Externally synchronised. */
 typedef struct foveaConfig_st* foveaConfig_t;
 
 /** Attention types. Encoder and encoder-decoder attention is never causal; the causal flag is ignored there. */
@@ -476,12 +478,12 @@ typedef enum foveaBoundsAttribute_t {
 
 /** The values a backend takes: min <= value <= max, value a multiple of multiple_of; and, if count > 0, one of values. */
 typedef struct foveaBounds_t {
-  size_t struct_size;
-  int32_t min;
-  int32_t max;
-  int32_t multiple_of;
-  int32_t count;
-  int32_t values[32];
+  size_t struct_size;  /**< sizeof this struct, as the caller knows it */
+  int32_t min;         /**< smallest value */
+  int32_t max;         /**< largest value */
+  int32_t multiple_of; /**< at least 1 */
+  int32_t count;       /**< number of `values`; 0 = any value within the bounds */
+  int32_t values[32];  /**< the only values, ascending */
 } foveaBounds_t;
 
 /** Ready to be filled by foveaBackendGetBounds. */
@@ -615,11 +617,12 @@ FOVEA_API foveaStatus_t foveaSelectBackend(foveaContext_t context, foveaConfig_t
  *  limits and updated in place, so that captured graphs keep their addresses.
  *  @{ */
 
+/** One batch. Setters are externally synchronised; concurrent forwards may share it. */
 typedef struct foveaMetadata_st* foveaMetadata_t;
 
 /** The largest batch a metadata object, a workspace or plan memory is made for. */
 typedef struct foveaMetadataLimits_t {
-  size_t struct_size;
+  size_t struct_size;          /**< sizeof this struct, as the caller knows it */
   int32_t max_num_seqs;        /**< at least 1 */
   int32_t max_num_tokens;      /**< query tokens of all sequences; at least 1 */
   int32_t max_seq_len;         /**< longest seq_len; at least 1 */
@@ -747,6 +750,7 @@ FOVEA_API foveaStatus_t foveaMetadataGetAsyncError(foveaMetadata_t metadata, voi
 /** @defgroup attention 7. Attention: plan, write, forward
  *  @{ */
 
+/** A config bound to a backend. Immutable, shared. */
 typedef struct foveaAttention_st* foveaAttention_t;
 
 /**
@@ -785,10 +789,10 @@ FOVEA_API foveaStatus_t foveaAttentionGetPlanSize(foveaAttention_t attention, co
 
 /** Arguments of foveaAttentionPlan. */
 typedef struct foveaPlanArgs_t {
-  size_t struct_size;
+  size_t struct_size;  /**< sizeof this struct, as the caller knows it */
   void* plan;          /**< plan memory, host (CPU) or device (GPU), 64-byte aligned */
   size_t plan_size;    /**< bytes, at least foveaAttentionGetPlanSize */
-  void* stream;
+  void* stream;        /**< the GPU's stream; NULL on a CPU */
   int32_t causal;      /**< 0 = the metadata's flag, 1 = causal, 2 = non-causal; forwards must ask for the same */
   uint32_t flags;      /**< must be 0 */
 } foveaPlanArgs_t;
@@ -809,16 +813,16 @@ FOVEA_API foveaStatus_t foveaAttentionPlan(foveaAttention_t attention, foveaMeta
 
 /** Arguments of foveaAttentionWriteKvCache. */
 typedef struct foveaKvWriteArgs_t {
-  size_t struct_size;
+  size_t struct_size;          /**< sizeof this struct, as the caller knows it */
   foveaTensor_t key;           /**< [>= num_tokens, num_kv_heads, head_size] */
   foveaTensor_t value;         /**< [>= num_tokens, num_kv_heads, head_size_v] */
   foveaTensor_t key_cache;     /**< in the config's layout */
-  foveaTensor_t value_cache;
+  foveaTensor_t value_cache;   /**< likewise */
   const int64_t* slot_mapping; /**< [num_tokens], in the context's memory: block * block_size + row; negative = skip */
-  int32_t num_tokens;
+  int32_t num_tokens;          /**< rows that are written */
   const float* k_scale;        /**< as foveaConfigSetKvScales declared; a stored value is round(x / scale) */
-  const float* v_scale;
-  void* stream;
+  const float* v_scale;        /**< likewise */
+  void* stream;                /**< the GPU's stream; NULL on a CPU */
 } foveaKvWriteArgs_t;
 
 /** Nothing given yet. */
@@ -846,27 +850,27 @@ typedef enum foveaForwardFlag_t {
 
 /** Arguments of foveaAttentionForward. Tensors that do not apply are absent (data == NULL). */
 typedef struct foveaForwardArgs_t {
-  size_t struct_size;
+  size_t struct_size;         /**< sizeof this struct, as the caller knows it */
   foveaTensor_t query;        /**< [>= num_tokens, num_query_heads, head_size] */
   foveaTensor_t key;          /**< this step's keys [>= num_tokens, num_kv_heads, head_size], read unquantised, or absent: then
                                    everything is read from the cache. Encoder: required. Encoder-decoder: absent */
   foveaTensor_t value;        /**< [>= num_tokens, num_kv_heads, head_size_v]; given exactly when key is */
   foveaTensor_t key_cache;    /**< in the config's layout; absent for encoder attention, and allowed to be absent if key is
                                    given and no sequence has context */
-  foveaTensor_t value_cache;
+  foveaTensor_t value_cache;  /**< likewise */
   foveaTensor_t output;       /**< [>= num_tokens, num_query_heads, head_size_v]; rows beyond num_tokens stay untouched */
   foveaTensor_t lse;          /**< fp32 [>= num_tokens, num_query_heads], natural logarithm, with the sink unless partial */
   const float* q_scale;       /**< one float; fp8 query only. NULL = 1 */
   const float* k_scale;       /**< as foveaConfigSetKvScales declared */
-  const float* v_scale;
+  const float* v_scale;       /**< likewise */
   const float* output_scale;  /**< one float; fp8 output only: stored value = o / output_scale. NULL = 1 */
   const float* alibi_slopes;  /**< [num_query_heads]; exactly when declared */
   const float* sinks;         /**< [num_query_heads]; exactly when declared, and not with PARTIAL_STATE */
   void* workspace;            /**< at least foveaAttentionGetWorkspaceSize for limits that hold this batch */
   size_t workspace_size;      /**< bytes */
-  void* stream;
+  void* stream;               /**< the GPU's stream; NULL on a CPU */
   const void* plan;           /**< of foveaAttentionPlan, or NULL */
-  size_t plan_size;
+  size_t plan_size;           /**< bytes at `plan` */
   int32_t causal;             /**< 0 = the metadata's flag, 1 = causal, 2 = non-causal; per-sequence flags win */
   uint32_t flags;             /**< foveaForwardFlag_t, or-ed */
 } foveaForwardArgs_t;
@@ -899,16 +903,16 @@ FOVEA_API foveaStatus_t foveaAttentionForward(foveaAttention_t attention, foveaM
 
 /** Arguments of foveaMergeAttentionStates. */
 typedef struct foveaMergeArgs_t {
-  size_t struct_size;
+  size_t struct_size;           /**< sizeof this struct, as the caller knows it */
   int32_t num_states;           /**< 1 to 64 */
-  int32_t num_tokens;
+  int32_t num_tokens;           /**< rows that are merged */
   const foveaTensor_t* outputs; /**< [num_states] tensors fp32 [>= num_tokens, num_query_heads, head_size_v] */
   const foveaTensor_t* lses;    /**< [num_states] tensors fp32 [>= num_tokens, num_query_heads]; -inf (or +inf) = empty */
   foveaTensor_t output;         /**< [>= num_tokens, num_query_heads, head_size_v], any output type */
   foveaTensor_t lse;            /**< fp32 [>= num_tokens, num_query_heads], or absent */
   const float* sinks;           /**< [num_query_heads], applied once, or NULL */
   const float* output_scale;    /**< one float, fp8 output only, or NULL */
-  void* stream;
+  void* stream;                 /**< the GPU's stream; NULL on a CPU */
 } foveaMergeArgs_t;
 
 /** Nothing given yet. */

@@ -25,12 +25,14 @@ FOVEA_DLPACK_DLTENSOR_DECLARED"
 #endif
 #endif
 
+/** @cond */
 #ifdef __cplusplus
 #define FOVEA_DLPACK_CAST(type, value) static_cast<type>(value)
 extern "C" {
 #else
 #define FOVEA_DLPACK_CAST(type, value) ((type)(value))
 #endif
+/** @endcond */
 
 /** @addtogroup tensors
  *  @{ */
