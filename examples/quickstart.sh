@@ -57,7 +57,7 @@ if [ ! -f build/build.ninja ] && [ ! -f build/Makefile ]; then
   generator=()
   if [ ! -f build/CMakeCache.txt ] && command -v ninja > /dev/null; then generator=(-G Ninja); fi
   say "configuring build/"
-  cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release >&2 || fail "cmake could not configure build/"
+  cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DFOVEA_BUILD_TESTS=OFF >&2 || fail "cmake could not configure build/"
 fi
 say "building"
 cmake --build build --parallel "$(nproc)" --target generate >&2 || fail "the build failed: the compiler's message is above"
