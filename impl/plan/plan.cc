@@ -16,8 +16,8 @@ using cpu::WorkItem;
 
 constexpr uint64_t kMagic = 0x314e414c50414556;  // "VEAPLAN1"
 
-// With four units each, the longest of them leaves the threads at most a quarter of their work apart.
-constexpr int32_t kUnitsPerThread = 4;
+// With eight units each, the last of them to end leaves the threads at most an eighth of their work apart.
+constexpr int32_t kUnitsPerThread = 8;
 
 // A key costs its load besides the arithmetic of each row; the load weighs about as much as this many rows.
 constexpr int64_t kRowsPerLoad = 8;
@@ -224,23 +224,20 @@ void make_plan(const PlanKey& key, const Metadata& metadata, const CommittedBatc
   Splitter placing(key, bounds, total_cost);
   for_each_tile(key, batch, mode, [&](const SequenceView& sequence, const Tile& tile) {
     const Splitter::Decision split = placing.decide(tile);
-    for (int32_t head = 0; head < key.num_kv_heads; ++head) {
-      const bool is_split = head < split.heads;
-      const int32_t units = is_split ? split.units : 1;
-      for (int32_t u = 0; u < units; ++u) {
-        const Unit unit = unit_of(tile, units, u);
-        const uint64_t cost = is_split ? unit.cost : tile.cost();
-        items[place[cost_class(cost)]++] = {sequence.index,
-                                            head,
-                                            tile.row_begin,
-                                            tile.row_end,
-                                            unit.chunk_begin,
-                                            unit.chunk_end,
-                                            is_split ? next_group : -1,
-                                            0};
-      }
-      if (!is_split) continue;
-      groups[next_group++] = {next_float, tile.chunk_begin, tile.chunk_end, units, 0};
+    const auto place_unit = [&](const Unit& unit, uint64_t cost, int32_t head, int32_t group) {
+      items[place[cost_class(cost)]++] = {sequence.index, head,           tile.row_begin, tile.row_end,
+                                          unit.chunk_begin, unit.chunk_end, group,          0};
+    };
+    // The heads of one unit stand side by side: their rows lie in the same pages of the cache.
+    for (int32_t u = 0; split.heads > 0 && u < split.units; ++u) {
+      const Unit unit = unit_of(tile, split.units, u);
+      for (int32_t head = 0; head < split.heads; ++head) place_unit(unit, unit.cost, head, next_group + head);
+    }
+    for (int32_t head = split.heads; head < key.num_kv_heads; ++head) {
+      place_unit(unit_of(tile, 1, 0), tile.cost(), head, -1);
+    }
+    for (int32_t head = 0; head < split.heads; ++head) {
+      groups[next_group++] = {next_float, tile.chunk_begin, tile.chunk_end, split.units, 0};
       next_float += split.floats;
     }
   });
