@@ -24,6 +24,7 @@ void check_neighbours(Run& run, const Case& original) {
     if (s.query_len == 0 || (together.num_seqs() > 20 && seq % (together.num_seqs() / 10) != 0)) continue;
     Case alone = c;
     alone.repeat = 1;
+    alone.fill = 0;
     alone.padding = 0;
     alone.sequences = {s};
     // The per-sequence flag of the batch becomes the batch's own flag.

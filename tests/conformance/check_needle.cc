@@ -65,7 +65,7 @@ std::vector<int64_t> edges_of(const Workload& workload, int seq) {
   std::vector<int64_t> result;
   for (const int64_t t : edges) {
     // A dense row past the sequence's end belongs to the next sequence.
-    const bool foreign = c.dense && t >= length && seq + 1 < workload.num_seqs();
+    const bool foreign = workload.key.present() && t >= length && seq + 1 < workload.num_seqs();
     if (!foreign && workload.has_memory(seq, t)) result.push_back(t);
   }
   return result;

@@ -234,7 +234,8 @@ void check_refusal(Run& run, const Case& c) {
     if (count != 3) throw Failure(text("an empty config lacks three things, %d are reported", count));
     for (int32_t i = 0; i < count; ++i) {
       foveaReason_t code = FOVEA_REASON_NONE;
-      FOVEA_OK(foveaReportGetReason(report.get(), i, &code, nullptr));
+      const char* sentence = nullptr;
+      FOVEA_OK(foveaReportGetReason(report.get(), i, &code, &sentence));
       if (code != FOVEA_REASON_INCOMPLETE_CONFIG) throw Failure(text("reason %d is code %d", i, code));
     }
     return;

@@ -154,6 +154,7 @@ void check_write_then_read(Run& run, const Case& original) {
   source_case.sequences.clear();
   for (const Sequence& s : c.expanded()) source_case.sequences.push_back({s.seq_len(), 0, s.uid});
   source_case.repeat = 1;
+  source_case.fill = 0;
   source_case.padding = 0;
   source_case.seed |= 1;
   source_case.mask = Mask::kCausal;

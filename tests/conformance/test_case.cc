@@ -6,6 +6,8 @@
 #include <sstream>
 #include <utility>
 
+#include "tests/conformance/random_data.h"
+
 namespace fovea_test {
 namespace {
 
@@ -191,6 +193,7 @@ const std::vector<Word>& words() {
       number("shared", &Case::shared_prefix),
       {"seqs", print_sequences, read_sequences},
       number("repeat", &Case::repeat),
+      number("fill", &Case::fill),
       number("padding", &Case::padding),
       number("threads", &Case::threads),
       number("seed", &Case::seed),
@@ -207,6 +210,14 @@ std::vector<Sequence> Case::expanded() const {
       s.uid += r * static_cast<int32_t>(sequences.size());
       result.push_back(s);
     }
+  }
+  static constexpr int32_t kQueries[] = {1, 0, 2, 1, 5, 0};
+  static constexpr int32_t kContexts[] = {17, 0, 20, 15, 1, 16};
+  Random random(mix(seed, 17));
+  for (int32_t i = 0; i < fill; ++i) {
+    const int32_t query_len = kQueries[random.below(6)];
+    const int32_t context_len = type == Kind::kEncoder ? 0 : kContexts[random.below(6)];
+    result.push_back({query_len, context_len, static_cast<int32_t>(result.size())});
   }
   for (int32_t i = 0; i < padding; ++i) result.push_back({0, 0, -1});
   return result;

@@ -72,6 +72,7 @@ struct Case {
   Data data = Data::kNormal;
   int32_t shared_prefix = 0;  // positions (whole blocks) that all sequences share
   int32_t repeat = 1;         // the list of sequences this many times
+  int32_t fill = 0;           // so many small sequences after them, drawn by the seed
   int32_t padding = 0;        // padded entries after the last sequence, as captured graphs have them
   int32_t threads = 2;
   uint64_t seed = 1;

@@ -26,13 +26,28 @@ REFERENCE_CLONES double dot_product(const double* a, const double* b, int64_t n)
   return sum;
 }
 
-// exact += p * v and rounded += r * v.
-REFERENCE_CLONES void accumulate(double p, double r, const double* v, int64_t n, double* exact, double* rounded) {
+REFERENCE_CLONES float dot_product_fp32(const float* a, const float* b, int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// exact += p * v and rounded += r * w.
+REFERENCE_CLONES void accumulate(double p, double r, const double* v, const double* w, int64_t n, double* exact,
+                                 double* rounded) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) {
     exact[i] += p * v[i];
-    rounded[i] += r * v[i];
+    rounded[i] += r * w[i];
   }
+}
+
+// log(exp(top) * sum + exp(sink)); the sink may be far larger than all keys together, or absent.
+double log_sum(double top, double sum, double sink) {
+  if (top == -kInfinity) return sink;
+  const double larger = std::max(top, sink);
+  return larger + std::log(sum * std::exp(top - larger) + std::exp(sink - larger));
 }
 
 // Some rows of one KV head of one sequence.
@@ -46,7 +61,10 @@ struct Task {
 class Worker {
  public:
   Worker(const Problem& problem, const std::vector<uint8_t>& wanted, Result* result)
-      : problem_(problem), wanted_(wanted), result_(result) {}
+      : problem_(problem), wanted_(wanted), result_(result) {
+    const bool is_wider = format_of(problem.p_type).mantissa_bits < format_of(problem.key_cache.type).mantissa_bits;
+    rounds_cache_ = problem.key_cache.data != nullptr && is_wider;
+  }
 
   void run(const Task& task) {
     const Problem& p = problem_;
@@ -57,6 +75,8 @@ class Worker {
       have_.assign(length, 0);
       keys_.resize(length * static_cast<size_t>(p.head_size));
       values_.resize(length * static_cast<size_t>(p.head_size_v));
+      low_keys_.resize(keys_.size());
+      if (rounds_cache_) low_values_.resize(values_.size());
     }
     const int group = p.num_query_heads / p.num_kv_heads;
     for (int64_t i = task.row_begin; i < task.row_end; ++i) {
@@ -76,8 +96,16 @@ class Worker {
   void fetch(int64_t t) {
     if (have_[static_cast<size_t>(t)]) return;
     have_[static_cast<size_t>(t)] = 1;
-    key_vector(problem_, seq_, kv_head_, t, &keys_[static_cast<size_t>(t * problem_.head_size)]);
-    value_vector(problem_, seq_, kv_head_, t, &values_[static_cast<size_t>(t * problem_.head_size_v)]);
+    const auto k = static_cast<size_t>(t * problem_.head_size);
+    const auto v = static_cast<size_t>(t * problem_.head_size_v);
+    key_vector(problem_, seq_, kv_head_, t, &keys_[k]);
+    value_vector(problem_, seq_, kv_head_, t, &values_[v]);
+    for (size_t d = k; d < k + static_cast<size_t>(problem_.head_size); ++d) {
+      low_keys_[d] = static_cast<float>(rounds_cache_ ? round_to(problem_.p_type, keys_[d]) : keys_[d]);
+    }
+    for (size_t d = v; rounds_cache_ && d < v + static_cast<size_t>(problem_.head_size_v); ++d) {
+      low_values_[d] = round_to(problem_.p_type, values_[d]);
+    }
   }
 
   void row(int64_t i, int64_t token, int head) {
@@ -86,37 +114,37 @@ class Worker {
     const int64_t size_v = p.head_size_v;
     query_.resize(static_cast<size_t>(size));
     query_vector(p, seq_, i, head, query_.data());
+    low_query_.assign(query_.begin(), query_.end());
     scores_.resize(seen_.size());
-    double top = -kInfinity;
+    low_scores_.resize(seen_.size());
+    double top = -kInfinity, low_top = -kInfinity;
     for (size_t n = 0; n < seen_.size(); ++n) {
-      const double dot = dot_product(query_.data(), &keys_[static_cast<size_t>(seen_[n] * size)], size);
-      const double score = score_at(p, seq_, i, head, seen_[n], dot);
-      scores_[n] = score;
-      top = std::max(top, score);
+      const auto at = static_cast<size_t>(seen_[n] * size);
+      scores_[n] = score_at(p, seq_, i, head, seen_[n], dot_product(query_.data(), &keys_[at], size));
+      top = std::max(top, scores_[n]);
+      low_scores_[n] = score_at_fp32(p, seq_, i, head, seen_[n], dot_product_fp32(low_query_.data(), &low_keys_[at], size));
+      low_top = std::max<double>(low_top, low_scores_[n]);
     }
     const double sink = p.sinks.empty() || p.partial ? -kInfinity : p.sinks[head];
     exact_.assign(static_cast<size_t>(size_v), 0);
     rounded_.assign(static_cast<size_t>(size_v), 0);
-    double sum = 0;
+    double sum = 0, low_sum = 0;
+    const std::vector<double>& low_values = rounds_cache_ ? low_values_ : values_;
     for (size_t n = 0; n < seen_.size(); ++n) {
       const double weight = std::exp(scores_[n] - top);
+      const double low_weight = std::exp(low_scores_[n] - low_top);
       sum += weight;
-      accumulate(weight, round_to(p.p_type, weight), &values_[static_cast<size_t>(seen_[n] * size_v)], size_v,
-                 exact_.data(), rounded_.data());
+      low_sum += low_weight;
+      const auto at = static_cast<size_t>(seen_[n] * size_v);
+      accumulate(weight, round_to(p.p_type, low_weight), &values_[at], &low_values[at], size_v, exact_.data(),
+                 rounded_.data());
     }
-    // The sink's weight relative to the largest score; it may be far larger than all of them together.
-    double lse = -kInfinity;
-    double factor = 0;
-    if (!seen_.empty()) {
-      const double larger = std::max(top, sink);
-      lse = larger + std::log(sum * std::exp(top - larger) + std::exp(sink - larger));
-      factor = std::exp(top - lse);
-    } else {
-      lse = sink;
-    }
+    const double lse = log_sum(top, sum, sink);
+    const double factor = seen_.empty() ? 0 : std::exp(top - lse);
+    const double low_factor = seen_.empty() ? 0 : std::exp(low_top - log_sum(low_top, low_sum, sink));
     const size_t base = static_cast<size_t>((token * p.num_query_heads + head) * size_v);
     for (int64_t d = 0; d < size_v; ++d) {
-      finish(exact_[static_cast<size_t>(d)] * factor, rounded_[static_cast<size_t>(d)] * factor,
+      finish(exact_[static_cast<size_t>(d)] * factor, rounded_[static_cast<size_t>(d)] * low_factor,
              &result_->out[base + static_cast<size_t>(d)], &result_->lowprec[base + static_cast<size_t>(d)]);
     }
     result_->lse[static_cast<size_t>(token * p.num_query_heads + head)] = lse;
@@ -139,11 +167,16 @@ class Worker {
   Result* result_;
   int seq_ = -1;
   int kv_head_ = -1;
+  bool rounds_cache_;  // the cache holds more bits than the query's type
   std::vector<uint8_t> have_;
   std::vector<double> keys_;
   std::vector<double> values_;
+  std::vector<float> low_keys_;
+  std::vector<double> low_values_;
   std::vector<double> query_;
+  std::vector<float> low_query_;
   std::vector<double> scores_;
+  std::vector<float> low_scores_;
   std::vector<double> exact_;
   std::vector<double> rounded_;
   std::vector<int64_t> seen_;

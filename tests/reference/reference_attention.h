@@ -95,10 +95,14 @@ void value_vector(const Problem& problem, int seq, int kv_head, int64_t t, doubl
 
 // The score of row i of a query head with key t whose vectors' product is `dot`: scale, soft cap, alibi; no mask.
 double score_at(const Problem& problem, int seq, int64_t i, int head, int64_t t, double dot);
+// The same in fp32.
+float score_at_fp32(const Problem& problem, int seq, int64_t i, int head, int64_t t, float dot);
 
 struct Result {
   std::vector<double> out;      // [num_tokens, num_query_heads, head_size_v]
-  std::vector<double> lowprec;  // the same, with P and the output rounded as the library rounds them
+  // The same, rounded where the library may round: keys and values to the query's type where the cache is wider, scores
+  // accumulated in fp32, P to the query's type, and the output.
+  std::vector<double> lowprec;
   std::vector<double> lse;      // [num_tokens, num_query_heads]
 };
 

@@ -251,14 +251,24 @@ TEST(Attention, Fp8OutputIsClampedAndRoundedInLowprecOnly) {
 }
 
 TEST(Attention, LowprecRoundsProbabilitiesAndOutput) {
-  // Weights 1 and 0.501 (relative to the largest): bf16 has 0.5 and 0.50390625 about it, 0.5 is nearer. The sum keeps the
-  // unrounded one: (3 * 0.5 + 6) / 1.501 = 4.99667, of which bf16 makes 5.0.
-  Small small({1}, {ln(0.501), ln(1)}, {3, 6});
+  // Scores -0.6875 (which bf16 has) and 0. The first weight, 0.50283, lies between 0.5 and 0.50390625 of bf16, nearer to the
+  // second; the sum keeps the unrounded one.
+  Small small({1}, {-0.6875f, 0}, {3, 6});
   small.problem.p_type = Type::kBF16;
-  EXPECT_NEAR(small.run().lowprec[0], 7.5 / 1.501, kClose);
-  EXPECT_NEAR(small.run().out[0], 7.503 / 1.501, kClose);
+  const double sum = std::exp(-0.6875) + 1;
+  EXPECT_NEAR(small.run().lowprec[0], (3 * 0.50390625 + 6) / sum, kClose);
+  EXPECT_NEAR(small.run().out[0], (3 * std::exp(-0.6875) + 6) / sum, kClose);
   small.problem.output_type = Type::kBF16;
-  EXPECT_EQ(small.run().lowprec[0], 5.0);
+  EXPECT_EQ(small.run().lowprec[0], 5.0);  // of 4.998: bf16 has steps of 1/32 there
+}
+
+TEST(Attention, LowprecRoundsACacheThatIsWiderThanTheQuery) {
+  // bf16 makes 3 of 3.001 and 0 of nothing else; f32 queries round nothing.
+  Small small({1}, {0}, {3.001f});
+  EXPECT_NEAR(small.run().lowprec[0], 3.001, kClose);
+  small.problem.p_type = Type::kBF16;
+  EXPECT_EQ(small.run().lowprec[0], 3.0);
+  EXPECT_NEAR(small.run().out[0], 3.001, kClose);
 }
 
 TEST(Attention, OnlyWantedRowsAreComputed) {

@@ -110,4 +110,14 @@ double score_at(const Problem& problem, int seq, int64_t i, int head, int64_t t,
   return score;
 }
 
+float score_at_fp32(const Problem& problem, int seq, int64_t i, int head, int64_t t, float dot) {
+  float score = static_cast<float>(problem.scale * problem.q_scale) * dot;
+  const auto cap = static_cast<float>(problem.softcap);
+  if (cap > 0) score = cap * std::tanh(score / cap);
+  const auto distance = std::fabs(static_cast<float>(problem.context_len(seq) + i - t));
+  if (problem.alibi == Alibi::kLinear) score -= problem.alibi_slopes[head] * distance;
+  if (problem.alibi == Alibi::kSqrt) score -= problem.alibi_slopes[head] * std::sqrt(distance);
+  return score;
+}
+
 }  // namespace fovea_reference
