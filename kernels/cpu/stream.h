@@ -86,9 +86,8 @@ HWY_INLINE void clear_block_state(StreamBlock* block) {
 // Scores and softmax of one block against a tile.
 template <DataType kType, int kRows>
 static HWY_NOINLINE void stream_scores(const Layer& layer, const KvTile& tile, float q_scale, const float* q, StreamBlock* block) {
-  const int32_t count = round_up(tile.count, keys_per_step(kRows));
-  const int32_t stride = padded_size(layer.head_size);
-  score_keys<kType, kRows>(tile.k, tile.v, count, layer.head_size, q + block->first * stride, stride, block->scores);
+  const int32_t count = round_up(tile.count, keys_per_step<kType>(kRows));
+  score_keys<kType, kRows>(tile.k, tile.v, count, layer.head_size, q + block->first * padded_size(layer.head_size), block->scores);
   softmax_tile<row_stride(kRows)>(layer, tile.begin, tile.count, layer.scale * q_scale * tile.k_scale * Pack<kType>::kFactor,
                                   tile.v_scale * Pack<kType>::kFactor, block->lanes, block->scores);
 }
@@ -97,9 +96,8 @@ static HWY_NOINLINE void stream_scores(const Layer& layer, const KvTile& tile, f
 template <DataType kType, int kRows>
 static HWY_NOINLINE void stream_values(const Layer& layer, const KvTile& tile, bool fresh, float* acc, const char* const* next,
                                        StreamBlock* block) {
-  const int32_t stride = padded_size(layer.head_size_v);
   weigh_values<kType, kRows>(tile.v, tile.count, layer.head_size_v, block->scores, block->lanes.alpha, fresh,
-                             acc + block->first * stride, stride, next);
+                             acc + block->first * padded_size(layer.head_size_v), next);
 }
 
 // All blocks of the unit against one tile. `fresh`: the sums hold nothing yet.
@@ -170,7 +168,7 @@ struct TileWalk {
       if (!any_visible(scratch->visible, begin, tile_stop)) continue;
       KvTile* tile = &scratch->tiles[turn];
       kv_tile(f, s, item.kv_head, scratch->visible, begin, tile_stop, gather + turn * gather_size, tile);
-      for (int32_t i = tile->count; i < round_up(tile->count, kMaxKeysPerStep); ++i) {
+      for (int32_t i = tile->count; i < tile->count + kMaxKeysPerStep; ++i) {
         tile->k[i] = reinterpret_cast<const char*>(kZeroRow);
         tile->v[i] = reinterpret_cast<const char*>(kZeroRow);
       }
@@ -181,27 +179,30 @@ struct TileWalk {
   }
 };
 
-HWY_INLINE void load_queries(const Forward& f, const WorkItem& item, const Sequence& s, StreamScratch* scratch) {
+HWY_INLINE void load_queries(const Forward& f, const WorkItem& item, const Sequence& s, int32_t num_blocks, StreamScratch* scratch) {
   const Layer& layer = f.layer;
   const int32_t group = layer.num_query_heads / layer.num_kv_heads;
-  const int32_t stride = padded_size(layer.head_size);
   const int64_t element = static_cast<int64_t>(size_of(layer.query_type));
   const bool has_cache = layer.attention_type != AttentionType::kEncoder;
   const bool any_paired = (has_cache && is_paired(layer.cache_type)) || (has_dense(f) && is_paired(layer.dense_type));
   const bool any_natural = (has_cache && !is_paired(layer.cache_type)) || (has_dense(f) && !is_paired(layer.dense_type));
-  for (int32_t r = item.row_begin; r < item.row_end; ++r) {
-    const int64_t at = (s.first_token + r / group) * f.query.row_stride + (item.kv_head * group + r % group) * f.query.head_stride;
-    load_row(layer.query_type, static_cast<const char*>(f.query.data) + at * element, scratch->row, layer.head_size);
-    const int32_t offset = (r - item.row_begin) * stride;
-    if (any_natural) pack_row(false, scratch->row, layer.head_size, scratch->q_natural + offset);
-    if (any_paired) pack_row(true, scratch->row, layer.head_size, scratch->q_paired + offset);
+  for (int32_t b = 0; b < num_blocks; ++b) {
+    const StreamBlock& block = scratch->blocks[b];
+    for (int32_t i = 0; i < block.rows; ++i) {
+      const int32_t r = item.row_begin + block.first + i;
+      const int64_t at = (s.first_token + r / group) * f.query.row_stride + (item.kv_head * group + r % group) * f.query.head_stride;
+      load_row(layer.query_type, static_cast<const char*>(f.query.data) + at * element, scratch->row, layer.head_size);
+      const int32_t offset = block.first * padded_size(layer.head_size) + i * kLanes;
+      const int32_t step = block.rows * kLanes;
+      if (any_natural) pack_row(false, scratch->row, layer.head_size, scratch->q_natural + offset, step);
+      if (any_paired) pack_row(true, scratch->row, layer.head_size, scratch->q_paired + offset, step);
+    }
   }
 }
 
 // The state of a chunk in natural order, params.h.
 HWY_INLINE void store_chunk(const Layer& layer, int32_t num_blocks, bool paired, const StreamScratch& scratch, const StateRows& to) {
   const FloatTag d;
-  const int32_t stride = padded_size(layer.head_size_v);
   const auto add = [](Vec a, Vec b) HWY_ATTR { return hn::Add(a, b); };
   for (int32_t b = 0; b < num_blocks; ++b) {
     const StreamBlock& block = scratch.blocks[b];
@@ -219,18 +220,21 @@ HWY_INLINE void store_chunk(const Layer& layer, int32_t num_blocks, bool paired,
       const int32_t row = block.first + r;
       to.m[row] = block.lanes.m[r];
       to.l[row] = l[r];
-      unpack_row(paired, scratch.acc + row * stride, layer.head_size_v, to.acc + int64_t{row} * layer.head_size_v);
+      unpack_row(paired, scratch.acc + block.first * padded_size(layer.head_size_v) + r * kLanes, block.rows * kLanes,
+                 layer.head_size_v, to.acc + int64_t{row} * layer.head_size_v);
     }
   }
 }
 
 // The sums go on in the order of another type's packs.
-HWY_INLINE void reorder_sums(const Layer& layer, int32_t rows, bool from_paired, bool to_paired, StreamScratch* scratch) {
-  const int32_t stride = padded_size(layer.head_size_v);
-  for (int32_t r = 0; r < rows; ++r) {
-    float* acc = scratch->acc + r * stride;
-    unpack_row(from_paired, acc, layer.head_size_v, scratch->row);
-    pack_row(to_paired, scratch->row, layer.head_size_v, acc);
+HWY_INLINE void reorder_sums(const Layer& layer, int32_t num_blocks, bool from_paired, bool to_paired, StreamScratch* scratch) {
+  for (int32_t b = 0; b < num_blocks; ++b) {
+    const StreamBlock& block = scratch->blocks[b];
+    for (int32_t r = 0; r < block.rows; ++r) {
+      float* acc = scratch->acc + block.first * padded_size(layer.head_size_v) + r * kLanes;
+      unpack_row(from_paired, acc, block.rows * kLanes, layer.head_size_v, scratch->row);
+      pack_row(to_paired, scratch->row, layer.head_size_v, acc, block.rows * kLanes);
+    }
   }
 }
 
@@ -248,7 +252,7 @@ static HWY_NOINLINE void stream_run_item(const Forward& f, const WorkItem& item,
     fill_block_lanes(f, item, s, block);
   }
   visible_keys(f, s, item.row_begin / group, (item.row_end - 1) / group + 1, &scratch->visible);
-  load_queries(f, item, s, scratch);
+  load_queries(f, item, s, num_blocks, scratch);
 
   // States of chunks: stored one by one for a split group, else folded into the first.
   const int64_t state_size = state_floats(rows, layer.head_size_v);
@@ -307,7 +311,7 @@ static HWY_NOINLINE void stream_run_item(const Forward& f, const WorkItem& item,
   while (tile != nullptr) {
     const KvTile* next = walk.advance();
     while (chunk < tile->begin / kKvChunk) finish_chunk();
-    if (!fresh && is_paired(tile->type) != paired) reorder_sums(layer, rows, paired, !paired, scratch);
+    if (!fresh && is_paired(tile->type) != paired) reorder_sums(layer, num_blocks, paired, !paired, scratch);
     paired = is_paired(tile->type);
     stream_tile_of_type(f, *tile, next, fresh, num_blocks, scratch);
     fresh = false;

@@ -42,6 +42,7 @@ HWY_INLINE hn::Vec<D> load_bytes(D d, const char* from, int32_t bytes) {
 }
 
 // A value of the pack times kFactor is the value in memory. kPaired: elements 2i are in vector 0, 2i + 1 in vector 1.
+// kSeparable: load_vector makes one vector of the pack without work for the other.
 template <DataType kType>
 struct Pack;
 
@@ -49,10 +50,15 @@ template <>
 struct Pack<DataType::kF32> {
   static constexpr int32_t kVectors = 1;
   static constexpr bool kPaired = false;
+  static constexpr bool kSeparable = true;
   static constexpr float kFactor = 1.0f;
   template <bool kPartial>
+  static HWY_INLINE Vec load_vector(int, const char* from, int32_t bytes) {
+    return load_bytes<kPartial>(FloatTag(), from, bytes);
+  }
+  template <bool kPartial>
   static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
-    out[0] = load_bytes<kPartial>(FloatTag(), from, bytes);
+    out[0] = load_vector<kPartial>(0, from, bytes);
   }
 };
 
@@ -60,7 +66,15 @@ template <>
 struct Pack<DataType::kBF16> {
   static constexpr int32_t kVectors = 2;
   static constexpr bool kPaired = true;
+  static constexpr bool kSeparable = true;
   static constexpr float kFactor = 1.0f;
+  template <bool kPartial>
+  static HWY_INLINE Vec load_vector(int n, const char* from, int32_t bytes) {
+    UintVec pairs = load_bytes<kPartial>(UintTag(), from, bytes);
+    // Two shifts need no register for a mask; with 16 registers there is none left.
+    if (n == 1) pairs = hn::ShiftRight<16>(pairs);
+    return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(pairs));
+  }
   template <bool kPartial>
   static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
     const FloatTag d;
@@ -77,12 +91,17 @@ template <>
 struct Pack<DataType::kF16> {
   static constexpr int32_t kVectors = 1;
   static constexpr bool kPaired = false;
+  static constexpr bool kSeparable = true;
   static constexpr float kFactor = 1.0f;
   template <bool kPartial>
-  static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
+  static HWY_INLINE Vec load_vector(int, const char* from, int32_t bytes) {
     const hn::Rebind<hwy::float16_t, FloatTag> df16;
     const auto bits = load_bytes<kPartial>(hn::Rebind<uint16_t, FloatTag>(), from, bytes);
-    out[0] = hn::PromoteTo(FloatTag(), hn::BitCast(df16, bits));
+    return hn::PromoteTo(FloatTag(), hn::BitCast(df16, bits));
+  }
+  template <bool kPartial>
+  static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
+    out[0] = load_vector<kPartial>(0, from, bytes);
   }
 };
 
@@ -92,6 +111,7 @@ template <DataType kType>
 struct Fp8Pack {
   static constexpr int32_t kVectors = 2;
   static constexpr bool kPaired = false;
+  static constexpr bool kSeparable = false;
   static constexpr float kFactor = kType == DataType::kE4M3FN ? 256.0f : kType == DataType::kE4M3FNUZ ? 128.0f : 1.0f;
   using HalfTag = hn::Repartition<int16_t, FloatTag>;
   template <bool kPartial>
@@ -124,6 +144,7 @@ template <DataType kType>
 struct SmallPack {
   static constexpr int32_t kVectors = 1;
   static constexpr bool kPaired = false;
+  static constexpr bool kSeparable = false;
   static constexpr float kFactor = 1.0f;
   template <bool kPartial>
   static HWY_INLINE void load(const char* from, int32_t, Vec* out) {
@@ -159,8 +180,9 @@ struct PackedRow {
 
 HWY_INLINE bool is_paired(DataType type) { return type == DataType::kBF16; }
 
-// Natural order to the order of packs: `to` is padded with zeros to padded_size(n).
-HWY_INLINE void pack_row(bool paired, const float* from, int32_t n, float* to) {
+// A row in natural order to the order of packs: vector i of the row goes to `to` + i * step, up to padded_size(n) elements,
+// zeros behind the n-th.
+HWY_INLINE void pack_row(bool paired, const float* from, int32_t n, float* to, int32_t step) {
   const FloatTag d;
   const int32_t padded = padded_size(n);
   for (int32_t i = 0; i < padded; i += kMaxPackElements) {
@@ -173,17 +195,19 @@ HWY_INLINE void pack_row(bool paired, const float* from, int32_t n, float* to) {
       even = hn::Load(d, piece);
       odd = hn::Load(d, piece + kLanes);
     }
-    hn::Store(even, d, to + i);
-    hn::Store(odd, d, to + i + kLanes);
+    hn::Store(even, d, to);
+    hn::Store(odd, d, to + step);
+    to += 2 * step;
   }
 }
 
 // The inverse: writes n elements.
-HWY_INLINE void unpack_row(bool paired, const float* from, int32_t n, float* to) {
+HWY_INLINE void unpack_row(bool paired, const float* from, int32_t step, int32_t n, float* to) {
   const FloatTag d;
   for (int32_t i = 0; i < n; i += kMaxPackElements) {
-    const Vec even = hn::Load(d, from + i);
-    const Vec odd = hn::Load(d, from + i + kLanes);
+    const Vec even = hn::Load(d, from);
+    const Vec odd = hn::Load(d, from + step);
+    from += 2 * step;
     alignas(64) float piece[kMaxPackElements];
     float* out = i + kMaxPackElements <= n ? to + i : piece;
     if (paired) {

@@ -17,11 +17,19 @@ inline constexpr bool kManyRegisters =
 // Rows of one block: 1 where vectors have one lane.
 inline constexpr int32_t kMaxBlockRows = kLanes >= 4 ? 4 : 1;
 
+// Keys that one step of the score kernel takes are at most this many; every tile is padded with zero rows to a multiple of a
+// step.
+inline constexpr int32_t kMaxKeysPerStep = 16;
+
 constexpr int32_t row_stride(int32_t rows) { return rows == 3 ? 4 : rows; }
 
-// Keys that one step of the score kernel takes; every tile is padded with zero rows to a multiple.
-constexpr int32_t keys_per_step(int32_t rows) { return (kManyRegisters ? 16 : 8) / row_stride(rows); }
-inline constexpr int32_t kMaxKeysPerStep = kManyRegisters ? 16 : 8;
+// Keys that one step of the score kernel takes: as many sums as registers allow, and a multiple of four of them.
+template <DataType kType>
+constexpr int32_t keys_per_step(int32_t rows) {
+  // A type whose packs come as two vectors at once needs registers for them.
+  const int32_t sums = kManyRegisters ? 16 : Pack<kType>::kSeparable && !Pack<kType>::kPaired ? 12 : 8;
+  return sums / row_stride(rows) * row_stride(rows) == sums ? sums / row_stride(rows) : sums / 4;
+}
 
 // The sums of four vectors' lanes, stored at out[0..3].
 HWY_INLINE void store_sums_of_four(Vec a, Vec b, Vec c, Vec e, float* out) {
@@ -47,40 +55,76 @@ HWY_INLINE void store_sums_of_four(Vec a, Vec b, Vec c, Vec e, float* out) {
 #endif
 }
 
-// One pack of each of kKeys keys against kRows rows. Meanwhile the same place of each key's value row is requested.
+// Makes the compiler keep a loaded vector in a register. It would rather repeat the load in every instruction that uses it,
+// and the load ports are as busy as the multipliers.
+HWY_INLINE Vec keep_in_register(Vec v) {
+#if HWY_TARGET != HWY_SCALAR && HWY_ARCH_X86
+  asm("" : "+v"(v.raw));
+#elif HWY_TARGET != HWY_SCALAR && HWY_ARCH_ARM
+  asm("" : "+w"(v.raw));
+#endif
+  return v;
+}
+
+// One pack of each of kKeys keys against kRows rows. q: this pack's vectors of all rows, [vectors][rows][lanes].
 template <DataType kType, int kRows, int kKeys, bool kPartial>
-HWY_INLINE void accumulate_scores(const char* const* k, const char* const* v, int64_t offset, int32_t bytes, const float* q,
-                                  int64_t q_stride, Vec (&acc)[kKeys][kRows]) {
-  constexpr int kVectors = Pack<kType>::kVectors;
+HWY_INLINE void accumulate_scores(const char* const* k, int64_t offset, int32_t bytes, const float* q, Vec (&acc)[kKeys][kRows]) {
+  using P = Pack<kType>;
   const FloatTag d;
+  if constexpr (!P::kSeparable || (P::kPaired && kKeys <= 2)) {
+    Vec x[kKeys][P::kVectors];
 #pragma GCC unroll 16
-  for (int i = 0; i < kKeys; ++i) __builtin_prefetch(v[i] + offset);
-  // All keys at once where their vectors fit into registers: each query vector is then loaded once.
-  constexpr int kTogether = kVectors * kKeys <= (kManyRegisters ? 8 : 4) ? kKeys : kKeys > 4 ? kKeys / 4 : 1;
-#pragma GCC unroll 16
-  for (int first = 0; first < kKeys; first += kTogether) {
-    Vec x[kTogether][kVectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < kTogether; ++i) Pack<kType>::template load<kPartial>(k[first + i] + offset, bytes, x[i]);
+    for (int i = 0; i < kKeys; ++i) P::template load<kPartial>(k[i] + offset, bytes, x[i]);
 #pragma GCC unroll 2
-    for (int n = 0; n < kVectors; ++n) {
+    for (int n = 0; n < P::kVectors; ++n) {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const Vec query = hn::Load(d, q + r * q_stride + n * kLanes);
+        const Vec query = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
 #pragma GCC unroll 16
-        for (int i = 0; i < kTogether; ++i) acc[first + i][r] = hn::MulAdd(query, x[i][n], acc[first + i][r]);
+        for (int i = 0; i < kKeys; ++i) acc[i][r] = hn::MulAdd(query, x[i][n], acc[i][r]);
+      }
+    }
+  } else {
+#pragma GCC unroll 2
+    for (int n = 0; n < P::kVectors; ++n) {
+      if constexpr (kRows <= 2) {
+        Vec query[kRows];
+#pragma GCC unroll 2
+        for (int r = 0; r < kRows; ++r) {
+          query[r] = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < kKeys; ++i) {
+          const Vec x = P::template load_vector<kPartial>(n, k[i] + offset, bytes);
+#pragma GCC unroll 2
+          for (int r = 0; r < kRows; ++r) acc[i][r] = hn::MulAdd(query[r], x, acc[i][r]);
+        }
+      } else {
+        Vec x[kKeys];
+#pragma GCC unroll 16
+        for (int i = 0; i < kKeys; ++i) {
+          x[i] = keep_in_register(P::template load_vector<kPartial>(n, k[i] + offset, bytes));
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r) {
+          const Vec query = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
+#pragma GCC unroll 16
+          for (int i = 0; i < kKeys; ++i) acc[i][r] = hn::MulAdd(query, x[i], acc[i][r]);
+        }
       }
     }
   }
 }
 
-// scores[key][stride] of `count` keys, a multiple of keys_per_step(kRows). q: rows in pack order, q_stride apart.
+// scores[key][stride] of `count` keys, a multiple of keys_per_step. q: the block's rows, [vectors][rows][lanes]. Meanwhile
+// each key's value row is requested from memory.
 template <DataType kType, int kRows>
 HWY_INLINE void score_keys(const char* const* k, const char* const* v, int32_t count, int32_t head_size, const float* q,
-                           int64_t q_stride, float* scores) {
+                           float* scores) {
   constexpr int kStride = row_stride(kRows);
-  constexpr int kKeys = keys_per_step(kRows);
+  constexpr int kKeys = keys_per_step<kType>(kRows);
   using Row = PackedRow<kType>;
+  constexpr int kPacksPerLine = Row::kBytes < 64 ? 64 / Row::kBytes : 1;
   const Row row(head_size);
   for (int32_t j = 0; j < count; j += kKeys) {
     Vec acc[kKeys][kRows];
@@ -89,14 +133,26 @@ HWY_INLINE void score_keys(const char* const* k, const char* const* v, int32_t c
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) acc[i][r] = hn::Zero(FloatTag());
     }
-    for (int32_t p = 0; p < row.full; ++p) {
-      accumulate_scores<kType, kRows, kKeys, false>(k + j, v + j, int64_t{p} * Row::kBytes, Row::kBytes, q + p * Row::kElements,
-                                                    q_stride, acc);
+    int32_t p = 0;
+    for (; p + kPacksPerLine <= row.full; p += kPacksPerLine) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kKeys; ++i) __builtin_prefetch(v[j + i] + int64_t{p} * Row::kBytes);
+#pragma GCC unroll 8
+      for (int32_t n = 0; n < kPacksPerLine; ++n) {
+        accumulate_scores<kType, kRows, kKeys, false>(k + j, int64_t{p + n} * Row::kBytes, Row::kBytes,
+                                                      q + (p + n) * Row::kElements * kRows, acc);
+      }
+    }
+    if constexpr (kPacksPerLine > 1) {
+      for (; p < row.full; ++p) {
+        accumulate_scores<kType, kRows, kKeys, false>(k + j, int64_t{p} * Row::kBytes, Row::kBytes,
+                                                      q + p * Row::kElements * kRows, acc);
+      }
     }
     if constexpr (Row::kHasTail) {
       if (row.tail_bytes != 0) {
-        accumulate_scores<kType, kRows, kKeys, true>(k + j, v + j, int64_t{row.full} * Row::kBytes, row.tail_bytes,
-                                                     q + row.full * Row::kElements, q_stride, acc);
+        accumulate_scores<kType, kRows, kKeys, true>(k + j, int64_t{row.full} * Row::kBytes, row.tail_bytes,
+                                                     q + row.full * Row::kElements * kRows, acc);
       }
     }
     float* out = scores + j * kStride;

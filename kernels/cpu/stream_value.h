@@ -14,27 +14,23 @@ constexpr int32_t strip_vectors(int32_t rows) {
   return vectors > 8 ? 8 : vectors;
 }
 
-// acc[row][...] <- alpha[row] * acc + sum over keys of weights[key][row] * value[key], for one strip at byte `offset` of
-// the value rows. fresh: acc holds nothing yet. kAhead: requests the same place of the rows at `next`, one a key, so that
-// the requests are spread over the time the strip takes.
+// acc <- alpha[row] * acc + sum over keys of weights[key][row] * value[key], for one strip at byte `offset` of the value
+// rows; acc is [vectors][rows][lanes]. fresh: acc holds nothing yet. kAhead: requests the same place of the rows at `next`,
+// one a key, so that the requests are spread over the time the strip takes.
 template <DataType kType, int kRows, int kPacks, bool kPartial, bool kAhead>
 HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes, int32_t count, const float* weights,
-                            const float* alpha, bool fresh, float* acc, int64_t acc_stride, const char* const* next) {
+                            const float* alpha, bool fresh, float* acc, const char* const* next) {
   constexpr int kVectors = Pack<kType>::kVectors;
   constexpr int kStride = row_stride(kRows);
   constexpr int64_t kBytes = PackedRow<kType>::kBytes;
   const FloatTag d;
-  Vec sums[kRows][kPacks][kVectors];
+  Vec sums[kPacks * kVectors][kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
     const Vec scale = hn::Set(d, alpha[r]);
-#pragma GCC unroll 8
-    for (int p = 0; p < kPacks; ++p) {
-#pragma GCC unroll 2
-      for (int i = 0; i < kVectors; ++i) {
-        const float* at = acc + r * acc_stride + (p * kVectors + i) * kLanes;
-        sums[r][p][i] = fresh ? hn::Zero(d) : hn::Mul(hn::Load(d, at), scale);
-      }
+#pragma GCC unroll 16
+    for (int i = 0; i < kPacks * kVectors; ++i) {
+      sums[i][r] = fresh ? hn::Zero(d) : hn::Mul(hn::Load(d, acc + (i * kRows + r) * kLanes), scale);
     }
   }
   for (int32_t j = 0; j < count; ++j) {
@@ -50,28 +46,23 @@ HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes,
       Vec x[kVectors];
       Pack<kType>::template load<kPartial>(v[j] + offset + p * kBytes, bytes, x);
 #pragma GCC unroll 2
-      for (int i = 0; i < kVectors; ++i) {
+      for (int n = 0; n < kVectors; ++n) {
 #pragma GCC unroll 4
-        for (int r = 0; r < kRows; ++r) sums[r][p][i] = hn::MulAdd(x[i], w[r], sums[r][p][i]);
+        for (int r = 0; r < kRows; ++r) sums[p * kVectors + n][r] = hn::MulAdd(x[n], w[r], sums[p * kVectors + n][r]);
       }
     }
   }
+#pragma GCC unroll 16
+  for (int i = 0; i < kPacks * kVectors; ++i) {
 #pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
-    for (int p = 0; p < kPacks; ++p) {
-#pragma GCC unroll 2
-      for (int i = 0; i < kVectors; ++i) {
-        hn::Store(sums[r][p][i], d, acc + r * acc_stride + (p * kVectors + i) * kLanes);
-      }
-    }
+    for (int r = 0; r < kRows; ++r) hn::Store(sums[i][r], d, acc + (i * kRows + r) * kLanes);
   }
 }
 
 // All strips of a tile. `next` holds as many pointers to rows that will be needed next, or is nullptr.
 template <DataType kType, int kRows>
 HWY_INLINE void weigh_values(const char* const* v, int32_t count, int32_t head_size_v, const float* weights, const float* alpha,
-                             bool fresh, float* acc, int64_t acc_stride, const char* const* next) {
+                             bool fresh, float* acc, const char* const* next) {
   constexpr int kVectors = Pack<kType>::kVectors;
   constexpr int kPacks = strip_vectors(kRows) > kVectors ? strip_vectors(kRows) / kVectors : 1;
   using Row = PackedRow<kType>;
@@ -79,25 +70,24 @@ HWY_INLINE void weigh_values(const char* const* v, int32_t count, int32_t head_s
   int32_t p = 0;
   for (; p + kPacks <= row.full; p += kPacks) {
     const int64_t offset = int64_t{p} * Row::kBytes;
+    float* sums = acc + p * Row::kElements * kRows;
     // A strip narrower than a line of memory requests at the line's beginning only.
     if (next != nullptr && (kPacks * Row::kBytes >= 64 || offset % 64 == 0)) {
-      value_strip<kType, kRows, kPacks, false, true>(v, offset, Row::kBytes, count, weights, alpha, fresh,
-                                                     acc + p * Row::kElements, acc_stride, next);
+      value_strip<kType, kRows, kPacks, false, true>(v, offset, Row::kBytes, count, weights, alpha, fresh, sums, next);
     } else {
-      value_strip<kType, kRows, kPacks, false, false>(v, offset, Row::kBytes, count, weights, alpha, fresh,
-                                                      acc + p * Row::kElements, acc_stride, next);
+      value_strip<kType, kRows, kPacks, false, false>(v, offset, Row::kBytes, count, weights, alpha, fresh, sums, nullptr);
     }
   }
   if constexpr (kPacks > 1) {
     for (; p < row.full; ++p) {
       value_strip<kType, kRows, 1, false, false>(v, int64_t{p} * Row::kBytes, Row::kBytes, count, weights, alpha, fresh,
-                                                 acc + p * Row::kElements, acc_stride, next);
+                                                 acc + p * Row::kElements * kRows, nullptr);
     }
   }
   if constexpr (Row::kHasTail) {
     if (row.tail_bytes != 0) {
       value_strip<kType, kRows, 1, true, false>(v, int64_t{p} * Row::kBytes, row.tail_bytes, count, weights, alpha, fresh,
-                                                acc + p * Row::kElements, acc_stride, next);
+                                                acc + p * Row::kElements * kRows, nullptr);
     }
   }
 }
