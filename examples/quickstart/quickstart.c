@@ -224,7 +224,7 @@ static int run(void) {
   TRY(fovea.MetadataCommit(metadata, NULL));
 
   if (fill_cache(attention) != 0) return 1;
-  for (i = 0; i < kNumTokens * kNumQueryHeads * kHeadSize; ++i) (&query[0][0][0])[i] = random_number();
+  for (i = 0; i < kNumTokens * kNumQueryHeads * kHeadSize; ++i) (&query[0][0][0])[i] = 4.0f * random_number();
 
   TRY(fovea.AttentionGetWorkspaceSize(attention, &limits, &args.workspace_size));
   memory = malloc(args.workspace_size + 64);
