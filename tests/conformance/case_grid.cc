@@ -172,9 +172,11 @@ Point draw(Random& random) {
 }  // namespace
 
 double case_cost(const Case& c) {
-  // A forward runs at several multiply-adds per nanosecond, the reference at about one, on a bounded number of rows.
+  // A forward runs at several multiply-adds per nanosecond, the reference at about one, on a bounded number of rows; numbers
+  // that are not drawn from a table cost more.
   const double work = work_of(c);
-  return work / 8 + std::min(work, 3e8) + bytes_of_case(c) * 1.5 + 2e5;
+  const double per_byte = c.data == Data::kNormal || c.data == Data::kLarge ? 1.5 : 15;
+  return work / 8 + std::min(work, 3e8) + bytes_of_case(c) * per_byte + 2e5;
 }
 
 GridSample sample_grid(uint64_t seed, int32_t count, double max_cost) {

@@ -215,13 +215,13 @@ void Workload::vector_bits(Part part, const Sequence& sequence, int64_t position
     switch (case_.data) {
       case Data::kRising:
       case Data::kFalling:
-        // Scores climb (or fall) by about 40 over the sequence, so that every tile has a new maximum.
+        // Scores climb (or fall) by about 20 over the sequence, so that every tile has a new maximum.
         if (part == Part::kQuery) {
           x = direction(d) + 0.2 * x;
         } else {
           double along = static_cast<double>(position) / std::max(1, sequence.seq_len());
           if (case_.data == Data::kFalling) along = 1 - along;
-          x = direction(d) * along * 40 / root + 0.1 * x;
+          x = direction(d) * along * 20 / root + 0.1 * x;
         }
         break;
       case Data::kFlat: x = 0; break;
