@@ -12,16 +12,14 @@
 
 namespace fovea::cpu {
 
+// Those that are built in (FOVEA_CPU_ISAS).
 const KernelTable& kernels_portable();
-#if defined(__x86_64__)
 const KernelTable& kernels_sse4();
 const KernelTable& kernels_avx2();
 const KernelTable& kernels_avx512();
 const KernelTable& kernels_avx512_bf16();
 const KernelTable& kernels_amx_bf16();
-#elif defined(__aarch64__)
 const KernelTable& kernels_neon();
-#endif
 
 namespace {
 
@@ -90,14 +88,27 @@ Tables make_tables() {
   Tables t;
   const auto add = [&t](const KernelTable& table) { t.best_first[t.count++] = &table; };
 #if defined(__x86_64__)
-  const Features f = detect();
+  [[maybe_unused]] const Features f = detect();
+#endif
+#if defined(FOVEA_HAS_ISA_amx_bf16)
   if (f.amx_bf16) add(kernels_amx_bf16());
+#endif
+#if defined(FOVEA_HAS_ISA_avx512_bf16)
   if (f.avx512_bf16 && f.fast_bf16_pairs) add(kernels_avx512_bf16());
+#endif
+#if defined(FOVEA_HAS_ISA_avx512)
   if (f.avx512) add(kernels_avx512());
+#endif
+#if defined(FOVEA_HAS_ISA_avx512_bf16)
   if (f.avx512_bf16 && !f.fast_bf16_pairs) add(kernels_avx512_bf16());
+#endif
+#if defined(FOVEA_HAS_ISA_avx2)
   if (f.avx2) add(kernels_avx2());
+#endif
+#if defined(FOVEA_HAS_ISA_sse4)
   if (f.sse4) add(kernels_sse4());
-#elif defined(__aarch64__)
+#endif
+#if defined(FOVEA_HAS_ISA_neon)
   add(kernels_neon());
 #endif
   add(kernels_portable());
