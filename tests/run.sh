@@ -145,7 +145,7 @@ sanitized=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O1 -DCMAKE_C_FL
 export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 ${TSAN_OPTIONS:-}"
 export ASAN_OPTIONS="detect_stack_use_after_return=1 strict_string_checks=1 ${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1 ${UBSAN_OPTIONS:-}"
-if build "threads (TSan)" build-tsan "fovea_test_threads fovea_test_impl" "${sanitized[@]}" -DFOVEA_SANITIZE=thread; then
+if build "threads (TSan)" build-tsan "fovea_test_threads fovea_test_impl fovea-test" "${sanitized[@]}" -DFOVEA_SANITIZE=thread; then
   run_tests "threads (TSan)" build-tsan --label-regex '^tsan$'
 fi
 if build "memory (ASan, UBSan)" build-asan all "${sanitized[@]}" -DFOVEA_SANITIZE=address,undefined; then
