@@ -231,7 +231,8 @@ static HWY_NOINLINE void store_row_of(const float* from, void* to, int32_t n, fl
       store_from_float<kType>(hn::Div(hn::LoadU(d, from + i), divisor), out + i * kSizeOf<kType>);
     }
   }
-  for (; i < n; ++i) store_one<kType>(from[i] / scale, out + i * kSizeOf<kType>);
+  // Not divided by 1: that would flush a subnormal where the caller's thread flushes them.
+  for (; i < n; ++i) store_one<kType>(scale == 1.0f ? from[i] : from[i] / scale, out + i * kSizeOf<kType>);
 }
 
 // The same with the type known at run time only.
