@@ -13,8 +13,6 @@
 
 namespace fovea::cpu::FOVEA_ISA_NAMESPACE {
 
-// Units of more packed rows take the tile path.
-inline constexpr int32_t kStreamMaxRows = 8;
 inline constexpr int32_t kMaxBlocks = (kStreamMaxRows + kMaxBlockRows - 1) / kMaxBlockRows;
 
 // Keys of a tile: keys and values of one tile and those requested ahead share the first-level cache.
@@ -22,7 +20,7 @@ HWY_INLINE int32_t stream_tile_keys(const Layer& layer) {
   constexpr int32_t kTileBytes = 16 << 10;
   const size_t element = layer.attention_type == AttentionType::kEncoder ? size_of(layer.dense_type) : size_of(layer.cache_type);
   const int32_t pair_bytes = (layer.head_size + layer.head_size_v) * static_cast<int32_t>(element);
-  return min_of(max_of(kTileBytes / pair_bytes / 16 * 16, 16), kMaxTileKeys - kMaxKeysPerStep);
+  return min_of(max_of(kTileBytes / pair_bytes / 16 * 16, 16), kMaxTileKeys - kTilePadding);
 }
 
 // Rows [first, first + rows) of the unit, computed together.
@@ -168,7 +166,7 @@ struct TileWalk {
       if (!any_visible(scratch->visible, begin, tile_stop)) continue;
       KvTile* tile = &scratch->tiles[turn];
       kv_tile(f, s, item.kv_head, scratch->visible, begin, tile_stop, gather + turn * gather_size, tile);
-      for (int32_t i = tile->count; i < tile->count + kMaxKeysPerStep; ++i) {
+      for (int32_t i = tile->count; i < tile->count + kTilePadding; ++i) {
         tile->k[i] = reinterpret_cast<const char*>(kZeroRow);
         tile->v[i] = reinterpret_cast<const char*>(kZeroRow);
       }
@@ -305,7 +303,7 @@ static HWY_NOINLINE void stream_run_item(const Forward& f, const WorkItem& item,
   if (tile != nullptr) {
     const int32_t bytes = layer.head_size * static_cast<int32_t>(size_of(tile->type));
     for (int32_t i = 0; i < tile->count; ++i) {
-      for (int32_t line = 0; line < bytes; line += 64) __builtin_prefetch(tile->k[i] + line);
+      for (int32_t line = 0; line < bytes; line += 64) request(tile->k[i] + line);
     }
   }
   while (tile != nullptr) {

@@ -42,7 +42,6 @@ HWY_INLINE hn::Vec<D> load_bytes(D d, const char* from, int32_t bytes) {
 }
 
 // A value of the pack times kFactor is the value in memory. kPaired: elements 2i are in vector 0, 2i + 1 in vector 1.
-// kSeparable: load_vector makes one vector of the pack without work for the other.
 template <DataType kType>
 struct Pack;
 
@@ -50,15 +49,10 @@ template <>
 struct Pack<DataType::kF32> {
   static constexpr int32_t kVectors = 1;
   static constexpr bool kPaired = false;
-  static constexpr bool kSeparable = true;
   static constexpr float kFactor = 1.0f;
   template <bool kPartial>
-  static HWY_INLINE Vec load_vector(int, const char* from, int32_t bytes) {
-    return load_bytes<kPartial>(FloatTag(), from, bytes);
-  }
-  template <bool kPartial>
   static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
-    out[0] = load_vector<kPartial>(0, from, bytes);
+    out[0] = load_bytes<kPartial>(FloatTag(), from, bytes);
   }
 };
 
@@ -66,15 +60,7 @@ template <>
 struct Pack<DataType::kBF16> {
   static constexpr int32_t kVectors = 2;
   static constexpr bool kPaired = true;
-  static constexpr bool kSeparable = true;
   static constexpr float kFactor = 1.0f;
-  template <bool kPartial>
-  static HWY_INLINE Vec load_vector(int n, const char* from, int32_t bytes) {
-    UintVec pairs = load_bytes<kPartial>(UintTag(), from, bytes);
-    // Two shifts need no register for a mask; with 16 registers there is none left.
-    if (n == 1) pairs = hn::ShiftRight<16>(pairs);
-    return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(pairs));
-  }
   template <bool kPartial>
   static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
     const FloatTag d;
@@ -91,17 +77,12 @@ template <>
 struct Pack<DataType::kF16> {
   static constexpr int32_t kVectors = 1;
   static constexpr bool kPaired = false;
-  static constexpr bool kSeparable = true;
   static constexpr float kFactor = 1.0f;
   template <bool kPartial>
-  static HWY_INLINE Vec load_vector(int, const char* from, int32_t bytes) {
+  static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
     const hn::Rebind<hwy::float16_t, FloatTag> df16;
     const auto bits = load_bytes<kPartial>(hn::Rebind<uint16_t, FloatTag>(), from, bytes);
-    return hn::PromoteTo(FloatTag(), hn::BitCast(df16, bits));
-  }
-  template <bool kPartial>
-  static HWY_INLINE void load(const char* from, int32_t bytes, Vec* out) {
-    out[0] = load_vector<kPartial>(0, from, bytes);
+    out[0] = hn::PromoteTo(FloatTag(), hn::BitCast(df16, bits));
   }
 };
 
@@ -111,7 +92,6 @@ template <DataType kType>
 struct Fp8Pack {
   static constexpr int32_t kVectors = 2;
   static constexpr bool kPaired = false;
-  static constexpr bool kSeparable = false;
   static constexpr float kFactor = kType == DataType::kE4M3FN ? 256.0f : kType == DataType::kE4M3FNUZ ? 128.0f : 1.0f;
   using HalfTag = hn::Repartition<int16_t, FloatTag>;
   template <bool kPartial>
@@ -144,7 +124,6 @@ template <DataType kType>
 struct SmallPack {
   static constexpr int32_t kVectors = 1;
   static constexpr bool kPaired = false;
-  static constexpr bool kSeparable = false;
   static constexpr float kFactor = 1.0f;
   template <bool kPartial>
   static HWY_INLINE void load(const char* from, int32_t, Vec* out) {

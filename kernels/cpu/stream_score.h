@@ -17,19 +17,24 @@ inline constexpr bool kManyRegisters =
 // Rows of one block: 1 where vectors have one lane.
 inline constexpr int32_t kMaxBlockRows = kLanes >= 4 ? 4 : 1;
 
-// Keys that one step of the score kernel takes are at most this many; every tile is padded with zero rows to a multiple of a
-// step.
-inline constexpr int32_t kMaxKeysPerStep = 16;
+// Units of more packed rows take the tile path.
+inline constexpr int32_t kStreamMaxRows = 8;
+
+// Zero rows behind a tile's keys, for kernels that take several keys at once.
+inline constexpr int32_t kTilePadding = 32;
 
 constexpr int32_t row_stride(int32_t rows) { return rows == 3 ? 4 : rows; }
 
-// Keys that one step of the score kernel takes: as many sums as registers allow, and a multiple of four of them.
+// Keys that one step of the score kernel takes: as many sums as registers allow beside a pack of each key, and a multiple of
+// four of them.
 template <DataType kType>
 constexpr int32_t keys_per_step(int32_t rows) {
-  // A type whose packs come as two vectors at once needs registers for them.
-  const int32_t sums = kManyRegisters ? 16 : Pack<kType>::kSeparable && !Pack<kType>::kPaired ? 12 : 8;
-  return sums / row_stride(rows) * row_stride(rows) == sums ? sums / row_stride(rows) : sums / 4;
+  return (kManyRegisters ? 16 : Pack<kType>::kVectors == 1 ? 12 : 8) / row_stride(rows);
 }
+
+// Asks for a line of memory that will be needed soon. It goes to the second-level cache: rows of one head often lie a power of
+// two apart, so only few fit into the first.
+HWY_INLINE void request(const void* line) { __builtin_prefetch(line, 0, 2); }
 
 // The sums of four vectors' lanes, stored at out[0..3].
 HWY_INLINE void store_sums_of_four(Vec a, Vec b, Vec c, Vec e, float* out) {
@@ -69,48 +74,36 @@ HWY_INLINE Vec keep_in_register(Vec v) {
 // One pack of each of kKeys keys against kRows rows. q: this pack's vectors of all rows, [vectors][rows][lanes].
 template <DataType kType, int kRows, int kKeys, bool kPartial>
 HWY_INLINE void accumulate_scores(const char* const* k, int64_t offset, int32_t bytes, const float* q, Vec (&acc)[kKeys][kRows]) {
-  using P = Pack<kType>;
+  constexpr int kVectors = Pack<kType>::kVectors;
   const FloatTag d;
-  if constexpr (!P::kSeparable || (P::kPaired && kKeys <= 2)) {
-    Vec x[kKeys][P::kVectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < kKeys; ++i) P::template load<kPartial>(k[i] + offset, bytes, x[i]);
+  if constexpr (kRows <= 2) {
+    Vec query[kVectors][kRows];
 #pragma GCC unroll 2
-    for (int n = 0; n < P::kVectors; ++n) {
+    for (int n = 0; n < kVectors; ++n) {
+#pragma GCC unroll 2
+      for (int r = 0; r < kRows; ++r) query[n][r] = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kKeys; ++i) {
+      Vec x[kVectors];
+      Pack<kType>::template load<kPartial>(k[i] + offset, bytes, x);
+#pragma GCC unroll 2
+      for (int n = 0; n < kVectors; ++n) {
+#pragma GCC unroll 2
+        for (int r = 0; r < kRows; ++r) acc[i][r] = hn::MulAdd(query[n][r], x[n], acc[i][r]);
+      }
+    }
+  } else {
+    Vec x[kKeys][kVectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < kKeys; ++i) Pack<kType>::template load<kPartial>(k[i] + offset, bytes, x[i]);
+#pragma GCC unroll 2
+    for (int n = 0; n < kVectors; ++n) {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
         const Vec query = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
 #pragma GCC unroll 16
         for (int i = 0; i < kKeys; ++i) acc[i][r] = hn::MulAdd(query, x[i][n], acc[i][r]);
-      }
-    }
-  } else {
-#pragma GCC unroll 2
-    for (int n = 0; n < P::kVectors; ++n) {
-      if constexpr (kRows <= 2) {
-        Vec query[kRows];
-#pragma GCC unroll 2
-        for (int r = 0; r < kRows; ++r) {
-          query[r] = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < kKeys; ++i) {
-          const Vec x = P::template load_vector<kPartial>(n, k[i] + offset, bytes);
-#pragma GCC unroll 2
-          for (int r = 0; r < kRows; ++r) acc[i][r] = hn::MulAdd(query[r], x, acc[i][r]);
-        }
-      } else {
-        Vec x[kKeys];
-#pragma GCC unroll 16
-        for (int i = 0; i < kKeys; ++i) {
-          x[i] = keep_in_register(P::template load_vector<kPartial>(n, k[i] + offset, bytes));
-        }
-#pragma GCC unroll 4
-        for (int r = 0; r < kRows; ++r) {
-          const Vec query = keep_in_register(hn::Load(d, q + (n * kRows + r) * kLanes));
-#pragma GCC unroll 16
-          for (int i = 0; i < kKeys; ++i) acc[i][r] = hn::MulAdd(query, x[i], acc[i][r]);
-        }
       }
     }
   }
@@ -136,7 +129,7 @@ HWY_INLINE void score_keys(const char* const* k, const char* const* v, int32_t c
     int32_t p = 0;
     for (; p + kPacksPerLine <= row.full; p += kPacksPerLine) {
 #pragma GCC unroll 16
-      for (int i = 0; i < kKeys; ++i) __builtin_prefetch(v[j + i] + int64_t{p} * Row::kBytes);
+      for (int i = 0; i < kKeys; ++i) request(v[j + i] + int64_t{p} * Row::kBytes);
 #pragma GCC unroll 8
       for (int32_t n = 0; n < kPacksPerLine; ++n) {
         accumulate_scores<kType, kRows, kKeys, false>(k + j, int64_t{p + n} * Row::kBytes, Row::kBytes,

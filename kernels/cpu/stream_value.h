@@ -36,7 +36,7 @@ HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes,
   for (int32_t j = 0; j < count; ++j) {
     if constexpr (kAhead) {
 #pragma GCC unroll 8
-      for (int64_t line = 0; line < kPacks * kBytes; line += 64) __builtin_prefetch(next[j] + offset + line);
+      for (int64_t line = 0; line < kPacks * kBytes; line += 64) request(next[j] + offset + line);
     }
     Vec w[kRows];
 #pragma GCC unroll 4

@@ -114,6 +114,30 @@ TEST_P(Stream, QueryTypes) {
   }
 }
 
+TEST_P(Stream, Bf16QueriesAndCache) {
+  for (const int32_t head_size : {32, 64, 96, 128, 160, 256, 72}) {
+    for (const int32_t group : {1, 2, 3, 4, 5, 6, 8}) {
+      ProblemShape shape;
+      shape.num_kv_heads = 2;
+      shape.num_query_heads = 2 * group;
+      shape.head_size = head_size;
+      shape.head_size_v = head_size == 96 ? 128 : head_size;
+      shape.query_type = shape.dense_type = shape.cache_type = DataType::kBF16;
+      shape.sequences = {{1, 1}, {1, 16}, {1, 33}, {1, 130, 0}, {1, 700}};
+      shape.layout = group == 2 ? CacheLayout::kVectorized : CacheLayout::kStrided;
+      shape.dense = group % 2 == 0;
+      if (head_size == 128) {
+        shape.window_left = 200;
+        shape.prefix_ranges = PrefixRanges::kFull;
+        shape.sequences.push_back({1, 600, 1, {{10, 20}, {40, 599}}});
+        shape.sequences.push_back({2, 640, 1, {{5, 7}, {300, 639}}});
+      }
+      SCOPED_TRACE("head_size " + std::to_string(head_size) + " group " + std::to_string(group));
+      ASSERT_NO_FATAL_FAILURE(check(table(), shape));
+    }
+  }
+}
+
 TEST_P(Stream, CausalAndNonCausalRows) {
   ProblemShape shape;
   shape.num_query_heads = 2;
