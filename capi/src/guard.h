@@ -32,21 +32,21 @@ foveaStatus_t guarded(Body body) {
 template <class T, class Handle>
 foveaStatus_t open(Handle handle, const char* name, T** object) {
   FOVEA_REQUIRE_ARGUMENT(handle != nullptr, "%s: NULL, expected a handle", name);
-  auto* candidate = reinterpret_cast<T*>(handle);
+  auto* candidate = reinterpret_cast<Object*>(handle);
   FOVEA_REQUIRE_ARGUMENT(candidate->kind() == T::kKind, "%s: not a handle of this kind, or already destroyed", name);
-  *object = candidate;
+  *object = static_cast<T*>(candidate);
   return FOVEA_STATUS_SUCCESS;
 }
 
 template <class T, class Handle>
 void drop(Handle handle) {
-  auto* object = reinterpret_cast<T*>(handle);
+  auto* object = reinterpret_cast<Object*>(handle);
   if (object != nullptr && object->kind() == T::kKind) object->release();
 }
 
 template <class Handle, class T>
 Handle to_handle(T* object) {
-  return reinterpret_cast<Handle>(object);
+  return reinterpret_cast<Handle>(static_cast<Object*>(object));
 }
 
 // Where a result goes.

@@ -56,6 +56,30 @@ TEST(BadInput, Names) {
   EXPECT_STREQ(foveaBackendGetName(FOVEA_BACKEND_AUTO), "AUTO");
 }
 
+// A binding that keeps handles as integers may mix them up.
+TEST(BadInput, HandleOfAnotherKind) {
+  expect_all_refused({
+      {"a config for a context", kInvalid, {"context"},
+       [](World& w) {
+         return foveaContextGetInfo(reinterpret_cast<foveaContext_t>(w.problem.config), &w.out.info);
+       }},
+      {"a context for a config", kInvalid, {"config"},
+       [](World& w) { return foveaConfigSetLse(reinterpret_cast<foveaConfig_t>(w.problem.context), 1); }},
+      {"an attention for metadata", kInvalid, {"metadata"},
+       [](World& w) {
+         return foveaMetadataGetCausal(reinterpret_cast<foveaMetadata_t>(w.problem.attention), &w.out.number);
+       }},
+      {"metadata for an attention", kInvalid, {"attention"},
+       [](World& w) {
+         return foveaAttentionGetBackend(reinterpret_cast<foveaAttention_t>(w.problem.metadata), &w.out.backend);
+       }},
+      {"a config for a report", kInvalid, {"report"},
+       [](World& w) {
+         return foveaReportGetCount(reinterpret_cast<foveaReport_t>(w.problem.config), &w.out.number);
+       }},
+  });
+}
+
 TEST(BadInput, DestroyNull) {
   foveaContextDestroy(nullptr);
   foveaConfigDestroy(nullptr);
