@@ -15,7 +15,7 @@ namespace fovea::cpu::FOVEA_ISA_NAMESPACE {
 
 inline constexpr int32_t kMaxBlocks = (kStreamMaxRows + kMaxBlockRows - 1) / kMaxBlockRows;
 
-// Keys of a tile: few enough that its keys and values stay near the core from their request to their use.
+// Keys of a tile: keys and values of one tile and those requested ahead share the first-level cache.
 HWY_INLINE int32_t stream_tile_keys(const Layer& layer) {
   constexpr int32_t kTileBytes = 16 << 10;
   const size_t element = layer.attention_type == AttentionType::kEncoder ? size_of(layer.dense_type) : size_of(layer.cache_type);
@@ -23,26 +23,22 @@ HWY_INLINE int32_t stream_tile_keys(const Layer& layer) {
   return min_of(max_of(kTileBytes / pair_bytes / 16 * 16, 16), kMaxTileKeys - kTilePadding);
 }
 
-// Rows [first, first + rows) of the unit, computed together. Three are computed as four: more sums at once hide the adder's
-// latency better than three would.
+// Rows [first, first + rows) of the unit, computed together.
 struct StreamBlock {
   int32_t first;
   int32_t rows;
   BlockLanes lanes;
-  alignas(64) float scores[kMaxTileKeys * kMaxBlockRows];
+  alignas(64) float scores[kMaxTileKeys * row_stride(kMaxBlockRows)];
 };
-
-// Queries and sums of block b begin at b * kMaxBlockRows * padded_size(head size).
-HWY_INLINE int32_t block_offset(int32_t b, int32_t head_size) { return b * kMaxBlockRows * padded_size(head_size); }
 
 // Working memory of one thread.
 struct StreamScratch {
   VisibleKeys visible;
   KvTile tiles[2];
   StreamBlock blocks[kMaxBlocks];
-  alignas(64) float q_natural[kMaxBlocks * kMaxBlockRows * kMaxHeadSize];
-  alignas(64) float q_paired[kMaxBlocks * kMaxBlockRows * kMaxHeadSize];
-  alignas(64) float acc[kMaxBlocks * kMaxBlockRows * kMaxHeadSize];
+  alignas(64) float q_natural[kStreamMaxRows * kMaxHeadSize];
+  alignas(64) float q_paired[kStreamMaxRows * kMaxHeadSize];
+  alignas(64) float acc[kStreamMaxRows * kMaxHeadSize];
   alignas(64) float row[kMaxHeadSize];
   alignas(64) float total[kStreamMaxRows * (kMaxHeadSize + 2)];
   alignas(64) float chunk[kStreamMaxRows * (kMaxHeadSize + 2)];
@@ -55,12 +51,12 @@ static size_t stream_scratch_size(const Layer& layer) {
 
 HWY_INLINE void fill_block_lanes(const Forward& f, const WorkItem& item, const Sequence& s, StreamBlock* block) {
   const int32_t group = f.layer.num_query_heads / f.layer.num_kv_heads;
-  const int32_t stride = padded_rows(block->rows);
+  const int32_t stride = row_stride(block->rows);
   BlockLanes& lanes = block->lanes;
   lanes.all = {0, INT32_MAX};
   int32_t hint = f.batch.range_start_loc != nullptr ? f.batch.range_start_loc[s.index] : 0;
   for (int32_t r = 0; r < stride; ++r) {
-    // The row beside three others repeats the last; its results are dropped.
+    // The row beside three others repeats the last: it costs nothing and its results are dropped.
     const int32_t packed = item.row_begin + block->first + min_of(r, block->rows - 1);
     const int32_t p = s.context_len + packed / group;
     const Interval base = base_interval(f.layer, s, p);
@@ -89,8 +85,8 @@ HWY_INLINE void clear_block_state(StreamBlock* block) {
 template <DataType kType, int kRows>
 static HWY_NOINLINE void stream_scores(const Layer& layer, const KvTile& tile, float q_scale, const float* q, StreamBlock* block) {
   const int32_t count = round_up(tile.count, keys_per_step<kType>(kRows));
-  score_keys<kType, kRows>(tile.k, tile.v, count, layer.head_size, q, block->scores);
-  softmax_tile<kRows>(layer, tile.begin, tile.count, layer.scale * q_scale * tile.k_scale * Pack<kType>::kFactor,
+  score_keys<kType, kRows>(tile.k, tile.v, count, layer.head_size, q + block->first * padded_size(layer.head_size), block->scores);
+  softmax_tile<row_stride(kRows)>(layer, tile.begin, tile.count, layer.scale * q_scale * tile.k_scale * Pack<kType>::kFactor,
                                   tile.v_scale * Pack<kType>::kFactor, block->lanes, block->scores);
 }
 
@@ -98,7 +94,8 @@ static HWY_NOINLINE void stream_scores(const Layer& layer, const KvTile& tile, f
 template <DataType kType, int kRows>
 static HWY_NOINLINE void stream_values(const Layer& layer, const KvTile& tile, bool fresh, float* acc, const char* const* next,
                                        StreamBlock* block) {
-  weigh_values<kType, kRows>(tile.v, tile.count, layer.head_size_v, block->scores, block->lanes.alpha, fresh, acc, next);
+  weigh_values<kType, kRows>(tile.v, tile.count, layer.head_size_v, block->scores, block->lanes.alpha, fresh,
+                             acc + block->first * padded_size(layer.head_size_v), next);
 }
 
 // All blocks of the unit against one tile. `fresh`: the sums hold nothing yet.
@@ -106,26 +103,27 @@ template <DataType kType>
 HWY_INLINE void stream_tile(const Forward& f, const KvTile& tile, const KvTile* next, bool fresh, int32_t num_blocks,
                             StreamScratch* scratch) {
   const Layer& layer = f.layer;
+  const float* q = is_paired(kType) ? scratch->q_paired : scratch->q_natural;
   for (int32_t b = 0; b < num_blocks; ++b) {
     StreamBlock* block = &scratch->blocks[b];
-    const float* q = (is_paired(kType) ? scratch->q_paired : scratch->q_natural) + block_offset(b, layer.head_size);
     switch (block->rows) {
       case 1: stream_scores<kType, 1>(layer, tile, f.q_scale, q, block); break;
 #if HWY_TARGET != HWY_SCALAR
       case 2: stream_scores<kType, 2>(layer, tile, f.q_scale, q, block); break;
+      case 3: stream_scores<kType, 3>(layer, tile, f.q_scale, q, block); break;
       default: stream_scores<kType, 4>(layer, tile, f.q_scale, q, block); break;
 #endif
     }
   }
   for (int32_t b = 0; b < num_blocks; ++b) {
     StreamBlock* block = &scratch->blocks[b];
-    float* acc = scratch->acc + block_offset(b, layer.head_size_v);
     const char* const* rows = b == 0 && next != nullptr && next->count >= tile.count ? next->k : nullptr;
     switch (block->rows) {
-      case 1: stream_values<kType, 1>(layer, tile, fresh, acc, rows, block); break;
+      case 1: stream_values<kType, 1>(layer, tile, fresh, scratch->acc, rows, block); break;
 #if HWY_TARGET != HWY_SCALAR
-      case 2: stream_values<kType, 2>(layer, tile, fresh, acc, rows, block); break;
-      default: stream_values<kType, 4>(layer, tile, fresh, acc, rows, block); break;
+      case 2: stream_values<kType, 2>(layer, tile, fresh, scratch->acc, rows, block); break;
+      case 3: stream_values<kType, 3>(layer, tile, fresh, scratch->acc, rows, block); break;
+      default: stream_values<kType, 4>(layer, tile, fresh, scratch->acc, rows, block); break;
 #endif
     }
   }
@@ -188,12 +186,12 @@ HWY_INLINE void load_queries(const Forward& f, const WorkItem& item, const Seque
   const bool any_natural = (has_cache && !is_paired(layer.cache_type)) || (has_dense(f) && !is_paired(layer.dense_type));
   for (int32_t b = 0; b < num_blocks; ++b) {
     const StreamBlock& block = scratch->blocks[b];
-    for (int32_t i = 0; i < padded_rows(block.rows); ++i) {
-      const int32_t r = item.row_begin + block.first + min_of(i, block.rows - 1);
+    for (int32_t i = 0; i < block.rows; ++i) {
+      const int32_t r = item.row_begin + block.first + i;
       const int64_t at = (s.first_token + r / group) * f.query.row_stride + (item.kv_head * group + r % group) * f.query.head_stride;
       load_row(layer.query_type, static_cast<const char*>(f.query.data) + at * element, scratch->row, layer.head_size);
-      const int32_t offset = block_offset(b, layer.head_size) + i * kLanes;
-      const int32_t step = padded_rows(block.rows) * kLanes;
+      const int32_t offset = block.first * padded_size(layer.head_size) + i * kLanes;
+      const int32_t step = block.rows * kLanes;
       if (any_natural) pack_row(false, scratch->row, layer.head_size, scratch->q_natural + offset, step);
       if (any_paired) pack_row(true, scratch->row, layer.head_size, scratch->q_paired + offset, step);
     }
@@ -220,7 +218,7 @@ HWY_INLINE void store_chunk(const Layer& layer, int32_t num_blocks, bool paired,
       const int32_t row = block.first + r;
       to.m[row] = block.lanes.m[r];
       to.l[row] = l[r];
-      unpack_row(paired, scratch.acc + block_offset(b, layer.head_size_v) + r * kLanes, padded_rows(block.rows) * kLanes,
+      unpack_row(paired, scratch.acc + block.first * padded_size(layer.head_size_v) + r * kLanes, block.rows * kLanes,
                  layer.head_size_v, to.acc + int64_t{row} * layer.head_size_v);
     }
   }
@@ -230,11 +228,10 @@ HWY_INLINE void store_chunk(const Layer& layer, int32_t num_blocks, bool paired,
 HWY_INLINE void reorder_sums(const Layer& layer, int32_t num_blocks, bool from_paired, bool to_paired, StreamScratch* scratch) {
   for (int32_t b = 0; b < num_blocks; ++b) {
     const StreamBlock& block = scratch->blocks[b];
-    const int32_t step = padded_rows(block.rows) * kLanes;
-    for (int32_t r = 0; r < padded_rows(block.rows); ++r) {
-      float* acc = scratch->acc + block_offset(b, layer.head_size_v) + r * kLanes;
-      unpack_row(from_paired, acc, step, layer.head_size_v, scratch->row);
-      pack_row(to_paired, scratch->row, layer.head_size_v, acc, step);
+    for (int32_t r = 0; r < block.rows; ++r) {
+      float* acc = scratch->acc + block.first * padded_size(layer.head_size_v) + r * kLanes;
+      unpack_row(from_paired, acc, block.rows * kLanes, layer.head_size_v, scratch->row);
+      pack_row(to_paired, scratch->row, layer.head_size_v, acc, block.rows * kLanes);
     }
   }
 }
@@ -248,8 +245,8 @@ static HWY_NOINLINE void stream_run_item(const Forward& f, const WorkItem& item,
   const int32_t num_blocks = (rows + kMaxBlockRows - 1) / kMaxBlockRows;
   for (int32_t b = 0; b < num_blocks; ++b) {
     StreamBlock* block = &scratch->blocks[b];
-    block->first = b * kMaxBlockRows;
-    block->rows = min_of(kMaxBlockRows, rows - block->first);
+    block->first = rows * b / num_blocks;
+    block->rows = rows * (b + 1) / num_blocks - block->first;
     fill_block_lanes(f, item, s, block);
   }
   visible_keys(f, s, item.row_begin / group, (item.row_end - 1) / group + 1, &scratch->visible);

@@ -3,7 +3,7 @@
 // Lanes are elements of the head. Several keys times several rows are accumulated at once, so that a loaded key serves all
 // rows and the adder's latency is hidden; the sums across lanes are then made four at a time by transposing.
 //
-// Scores of a tile are [key][row] with 1, 2 or 4 rows, so a vector holds whole keys and every lane keeps its row.
+// Scores of a tile are [key][stride] with stride 1, 2 or 4 rows, so a vector holds whole keys and every lane keeps its row.
 #pragma once
 
 #include "kernels/cpu/kv_rows.h"
@@ -23,14 +23,13 @@ inline constexpr int32_t kStreamMaxRows = 8;
 // Zero rows behind a tile's keys, for kernels that take several keys at once.
 inline constexpr int32_t kTilePadding = 32;
 
-// Rows that a block of `rows` is computed as: 1, 2 or 4.
-constexpr int32_t padded_rows(int32_t rows) { return rows == 3 ? 4 : rows; }
+constexpr int32_t row_stride(int32_t rows) { return rows == 3 ? 4 : rows; }
 
 // Keys that one step of the score kernel takes: as many sums as registers allow beside a pack of each key, and a multiple of
 // four of them.
 template <DataType kType>
 constexpr int32_t keys_per_step(int32_t rows) {
-  return (kManyRegisters ? 16 : Pack<kType>::kVectors == 1 ? 12 : 8) / rows;
+  return (kManyRegisters ? 16 : Pack<kType>::kVectors == 1 ? 12 : 8) / row_stride(rows);
 }
 
 // Asks for a line of memory that will be needed soon. It goes to the second-level cache: rows of one head often lie a power of
@@ -110,11 +109,12 @@ HWY_INLINE void accumulate_scores(const char* const* k, int64_t offset, int32_t 
   }
 }
 
-// scores[key][row] of `count` keys, a multiple of keys_per_step. q: the block's rows, [vectors][rows][lanes]. Meanwhile
+// scores[key][stride] of `count` keys, a multiple of keys_per_step. q: the block's rows, [vectors][rows][lanes]. Meanwhile
 // each key's value row is requested from memory.
 template <DataType kType, int kRows>
 HWY_INLINE void score_keys(const char* const* k, const char* const* v, int32_t count, int32_t head_size, const float* q,
                            float* scores) {
+  constexpr int kStride = row_stride(kRows);
   constexpr int kKeys = keys_per_step<kType>(kRows);
   using Row = PackedRow<kType>;
   constexpr int kPacksPerLine = Row::kBytes < 64 ? 64 / Row::kBytes : 1;
@@ -148,15 +148,20 @@ HWY_INLINE void score_keys(const char* const* k, const char* const* v, int32_t c
                                                      q + row.full * Row::kElements * kRows, acc);
       }
     }
+    float* out = scores + j * kStride;
 #pragma GCC unroll 16
-    for (int i = 0; i < kKeys * kRows; i += 4) {
-      const auto sum = [&](int n) __attribute__((always_inline)) { return acc[n / kRows][n % kRows]; };
-      store_sums_of_four(sum(i), sum(i + 1), sum(i + 2), sum(i + 3), scores + j * kRows + i);
+    for (int i = 0; i < kKeys * kStride; i += 4) {
+      // Index i + n of the output is key (i + n) / stride, row (i + n) % stride; a stride of 4 may have 3 rows.
+      const auto sum = [&](int n) __attribute__((always_inline)) {
+        const int r = (i + n) % kStride;
+        return r < kRows ? acc[(i + n) / kStride][r < kRows ? r : 0] : hn::Zero(FloatTag());
+      };
+      store_sums_of_four(sum(0), sum(1), sum(2), sum(3), out + i);
     }
   }
 }
 
-// What the softmax knows of a block's rows: lane i belongs to row i % rows and holds its values.
+// What the softmax knows of a block's rows: lane i belongs to row i % stride and holds its values.
 struct BlockLanes {
   alignas(64) int32_t position[kLanes];
   alignas(64) int32_t base_begin[kLanes];  // visible: base_begin <= t < base_end, or range_begin <= t < range_end
@@ -170,8 +175,8 @@ struct BlockLanes {
   Interval all;                     // keys that every row sees
 };
 
-// Combines the lanes of each row: all lanes i with equal i % kRows get the same value.
-template <int kRows, class Op>
+// Combines the lanes of each row: all lanes i with equal i % kStride get the same value.
+template <int kStride, class Op>
 HWY_INLINE Vec combine_lanes(Vec v, Op op) {
   (void)op;
 #if HWY_TARGET != HWY_SCALAR
@@ -183,23 +188,23 @@ HWY_INLINE Vec combine_lanes(Vec v, Op op) {
 #if HWY_MAX_BYTES >= 32
   v = op(v, hn::ReverseBlocks(d, v));
 #endif
-  if constexpr (kRows <= 2) v = op(v, hn::Shuffle1032(v));
-  if constexpr (kRows == 1) v = op(v, hn::Shuffle2301(v));
+  if constexpr (kStride <= 2) v = op(v, hn::Shuffle1032(v));
+  if constexpr (kStride == 1) v = op(v, hn::Shuffle2301(v));
 #endif
   return v;
 }
 
 // Scores to weights, in place: scale, cap, bias, mask, running maximum, exp2. count keys of the tile at position `begin`;
 // the padding behind them gets weight 0. Weights are multiplied by v_scale, their sum is not.
-template <int kRows>
+template <int kStride>
 HWY_INLINE void softmax_tile(const Layer& layer, int32_t begin, int32_t count, float scale, float v_scale, BlockLanes& rows,
                              float* scores) {
   const FloatTag d;
   const IntTag di;
-  constexpr int32_t kKeysPerVector = kLanes / kRows;
+  constexpr int32_t kKeysPerVector = kLanes / kStride;
   const int32_t end = begin + count;
-  const int32_t size = round_up(count * kRows, kLanes);
-  const bool masked = rows.all.begin > begin || rows.all.end < end || size != count * kRows;
+  const int32_t size = round_up(count * kStride, kLanes);
+  const bool masked = rows.all.begin > begin || rows.all.end < end || size != count * kStride;
   const bool features = layer.softcap > 0.0f || layer.alibi != Alibi::kNone;
   const Vec old_max = hn::Load(d, rows.m);
   Vec max = old_max;
@@ -222,7 +227,7 @@ HWY_INLINE void softmax_tile(const Layer& layer, int32_t begin, int32_t count, f
     const Vec minus_slope = hn::Neg(hn::Load(d, rows.slope));
     const Vec hidden = hn::Set(d, -kInfinity);
     alignas(64) int32_t first[kLanes];
-    for (int32_t i = 0; i < kLanes; ++i) first[i] = begin + i / kRows;
+    for (int32_t i = 0; i < kLanes; ++i) first[i] = begin + i / kStride;
     IntVec t = hn::Load(di, first);
     for (int32_t i = 0; i < size; i += kLanes) {
       Vec s = hn::Mul(hn::Load(d, scores + i), factor);
@@ -241,7 +246,7 @@ HWY_INLINE void softmax_tile(const Layer& layer, int32_t begin, int32_t count, f
       t = hn::Add(t, hn::Set(di, kKeysPerVector));
     }
   }
-  max = combine_lanes<kRows>(max, [](Vec a, Vec b) __attribute__((always_inline)) { return hn::Max(a, b); });
+  max = combine_lanes<kStride>(max, [](Vec a, Vec b) __attribute__((always_inline)) { return hn::Max(a, b); });
   const Vec safe = finite_or_zero(max);
   const Vec alpha = exp2_nonpositive(hn::Sub(old_max, safe));
   Vec sum = hn::Mul(hn::Load(d, rows.l), alpha);

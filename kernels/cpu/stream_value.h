@@ -10,7 +10,7 @@ namespace fovea::cpu::FOVEA_ISA_NAMESPACE {
 
 // Vectors of one strip: together with the loaded values they must fit into the registers.
 constexpr int32_t strip_vectors(int32_t rows) {
-  const int32_t vectors = (kManyRegisters ? 16 : 8) / rows;
+  const int32_t vectors = (kManyRegisters ? 16 : 8) / row_stride(rows);
   return vectors > 8 ? 8 : vectors;
 }
 
@@ -21,6 +21,7 @@ template <DataType kType, int kRows, int kPacks, bool kPartial, bool kAhead>
 HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes, int32_t count, const float* weights,
                             const float* alpha, bool fresh, float* acc, const char* const* next) {
   constexpr int kVectors = Pack<kType>::kVectors;
+  constexpr int kStride = row_stride(kRows);
   constexpr int64_t kBytes = PackedRow<kType>::kBytes;
   const FloatTag d;
   Vec sums[kPacks * kVectors][kRows];
@@ -39,7 +40,7 @@ HWY_INLINE void value_strip(const char* const* v, int64_t offset, int32_t bytes,
     }
     Vec w[kRows];
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) w[r] = hn::Set(d, weights[j * kRows + r]);
+    for (int r = 0; r < kRows; ++r) w[r] = hn::Set(d, weights[j * kStride + r]);
 #pragma GCC unroll 8
     for (int p = 0; p < kPacks; ++p) {
       Vec x[kVectors];
