@@ -3,7 +3,7 @@
 //
 //   teacher_forced_test GOLDEN_DIRECTORY forced [--chunk N|whole] [--block N|whole] [--layout strided|vectorized]
 //                       [--order given|shuffled] [--plan once|none] [--threads N] [--cache TYPE]
-//   teacher_forced_test GOLDEN_DIRECTORY greedy
+//   teacher_forced_test GOLDEN_DIRECTORY greedy [--threads N]
 //
 // forced: prompt and golden ids are fed in chunks; where the reference chose a golden id, it must be our likeliest one
 // or within kMaxGap of it, and its logit must be the reference's. greedy: our own choices are fed back and must be the
@@ -57,7 +57,7 @@ struct Setting {
   int32_t chunk = 0;   // 0 = the whole text at once
   int32_t block = 16;  // 0 = one block that holds everything
   bool shuffled = false;
-  int32_t threads = 2;
+  int32_t threads = 1;
   CacheOptions cache;
 };
 
@@ -166,16 +166,15 @@ void run_forced(const LlamaWeights& weights, const std::string& directory, const
 }
 
 // Uses prompts where the reference itself was not in doubt.
-void run_greedy(const LlamaWeights& weights, const std::string& directory) {
+void run_greedy(const LlamaWeights& weights, const std::string& directory, Setting setting) {
   constexpr float kSureMargin = 0.03f;
-  TaskPool pool(2);
+  setting.chunk = 32;
+  setting.shuffled = true;
+  TaskPool pool(setting.threads);
   int num_prompts = 0;
   for (const Golden& golden : read_goldens(directory)) {
     if (*std::min_element(golden.margins.begin(), golden.margins.end()) < kSureMargin) continue;
     ++num_prompts;
-    Setting setting;
-    setting.chunk = 32;
-    setting.shuffled = true;
     LlamaModel model(weights,
                      make_cache(setting, static_cast<int32_t>(golden.prompt_ids.size() + golden.generated_ids.size())),
                      pool);
@@ -215,10 +214,11 @@ int main(int argc, char** argv) {
   try {
     const generate::GgufFile file(path);
     const generate::LlamaWeights weights(file);
+    const real_model::Setting setting = real_model::parse_setting(argc - 3, argv + 3);
     if (mode == "forced") {
-      real_model::run_forced(weights, argv[1], real_model::parse_setting(argc - 3, argv + 3));
+      real_model::run_forced(weights, argv[1], setting);
     } else {
-      real_model::run_greedy(weights, argv[1]);
+      real_model::run_greedy(weights, argv[1], setting);
     }
   } catch (const std::exception& error) {
     real_model::expect(false, error.what());

@@ -1,6 +1,7 @@
 #include "tiny_gguf.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -195,6 +196,8 @@ GgufWriter make_tiny_model() {
 }
 
 void write_file(const std::string& path, std::string_view bytes) {
+  // A new file each time: some file systems write a file that was cut to nothing and filled again to disk at once.
+  std::filesystem::remove(path);
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
