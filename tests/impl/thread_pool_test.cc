@@ -160,7 +160,8 @@ TEST(ThreadPool, WorkersTakeNoSignals) {
   EXPECT_FALSE(wrong_thread.load());
 }
 
-#if !defined(__SANITIZE_THREAD__)
+// A sanitizer's own locks may be held by a thread that is just starting when fork copies them, and the child then waits for ever.
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 TEST(ThreadPool, AChildKnowsThatThePoolIsTheParents) {
   ThreadPool* pool = ThreadPool::create(3);
   ASSERT_TRUE(pool->of_this_process());
