@@ -160,7 +160,8 @@ TEST(ThreadPool, WorkersTakeNoSignals) {
   EXPECT_FALSE(wrong_thread.load());
 }
 
-// A sanitizer's own locks may be held by a thread that is just starting when fork copies them, and the child then waits for ever.
+// A sanitizer's own locks may be held by a thread that is just starting when fork copies them; the child would wait for
+// ever.
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 TEST(ThreadPool, AChildKnowsThatThePoolIsTheParents) {
   ThreadPool* pool = ThreadPool::create(3);
