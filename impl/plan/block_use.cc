@@ -30,25 +30,29 @@ void add_block_use(const PlanKey& key, const CommittedBatch& batch, const Sequen
   if (columns == 0) return;
 
   const int32_t* row = batch.block_table + sequence.index * batch.table_stride;
-  const auto scan = [row, columns](int32_t begin, int32_t end, int32_t* min_id, int32_t* max_id) {
-    for (int32_t column = begin; column < std::min(end, columns); ++column) {
-      *min_id = std::min(*min_id, row[column]);
-      *max_id = std::max(*max_id, row[column]);
+  const auto scan = [row, columns](int32_t begin, int32_t end, BlockUse* use) {
+    // Locals: through a pointer they would be written back for every entry.
+    int32_t min_id = use->min_id;
+    int32_t max_id = use->max_id;
+    end = std::min(end, columns);
+    for (int32_t column = begin; column < end; ++column) {
+      min_id = std::min(min_id, row[column]);
+      max_id = std::max(max_id, row[column]);
     }
+    use->min_id = min_id;
+    use->max_id = max_id;
   };
   // The context's columns are the first of all columns.
-  int32_t min_id = INT32_MAX;
-  int32_t max_id = INT32_MIN;
-  if (of_context.size() > 0) {
-    scan(of_context.begin, of_context.end, &min_id, &max_id);
-    context->min_id = std::min(context->min_id, min_id);
-    context->max_id = std::max(context->max_id, max_id);
-    scan(of_context.end, of_all.end, &min_id, &max_id);
-  } else {
-    scan(of_all.begin, of_all.end, &min_id, &max_id);
+  const bool has_context = of_context.size() > 0;
+  if (has_context) {
+    BlockUse of_this;
+    scan(of_context.begin, of_context.end, &of_this);
+    for (BlockUse* use : {all, context}) {
+      use->min_id = std::min(use->min_id, of_this.min_id);
+      use->max_id = std::max(use->max_id, of_this.max_id);
+    }
   }
-  all->min_id = std::min(all->min_id, min_id);
-  all->max_id = std::max(all->max_id, max_id);
+  scan(has_context ? of_context.end : of_all.begin, of_all.end, all);
 }
 
 foveaStatus_t check_block_ids(const PlanKey& key, const CommittedBatch& batch, CausalMode mode, KeySource source,

@@ -225,7 +225,7 @@ void make_plan(const PlanKey& key, const Metadata& metadata, const CommittedBatc
   for_each_tile(key, batch, mode, [&](const SequenceView& sequence, const Tile& tile) {
     const Splitter::Decision split = placing.decide(tile);
     const auto place_unit = [&](const Unit& unit, uint64_t cost, int32_t head, int32_t group) {
-      items[place[cost_class(cost)]++] = {sequence.index, head,           tile.row_begin, tile.row_end,
+      items[place[cost_class(cost)]++] = {sequence.index,   head,           tile.row_begin, tile.row_end,
                                           unit.chunk_begin, unit.chunk_end, group,          0};
     };
     // The heads of one unit stand side by side: their rows lie in the same pages of the cache.

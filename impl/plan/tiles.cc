@@ -36,18 +36,13 @@ KeyRange visible_keys(const PlanKey& key, const CommittedBatch& batch, const Seq
   if (token_begin >= token_end || sequence.seq_len == 0) return {0, 0};
   if (key.attention_type == cpu::AttentionType::kEncoderDecoder) return {0, sequence.seq_len};
 
-  int64_t first = int64_t{sequence.context_len} + token_begin;
+  // Positions of the first and last row; negative ones come out empty of themselves, because keys start at 0.
+  const int64_t first = int64_t{sequence.context_len} + token_begin;
   const int64_t last = int64_t{sequence.context_len} + token_end - 1;
-  // Causal rows before the first key see nothing.
-  if (sequence.causal) first = std::max<int64_t>(first, 0);
-  int64_t begin = 0;
-  int64_t end = 0;
-  if (first <= last) {
-    begin = key.window_left < 0 ? 0 : std::max<int64_t>(0, first - key.window_left);
-    end = sequence.causal ? last + 1 : key.window_right < 0 ? sequence.seq_len : last + key.window_right + 1;
-    end = std::min<int64_t>(end, sequence.seq_len);
-    if (begin >= end) begin = end = 0;
-  }
+  int64_t begin = key.window_left < 0 ? 0 : std::max<int64_t>(0, first - key.window_left);
+  int64_t end = sequence.causal ? last + 1 : key.window_right < 0 ? sequence.seq_len : last + key.window_right + 1;
+  end = std::min<int64_t>(end, sequence.seq_len);
+  if (begin >= end) begin = end = 0;
 
   if (key.prefix_ranges != cpu::PrefixRanges::kNone && batch.range_start_loc != nullptr) {
     const auto* ranges = reinterpret_cast<const int32_t(*)[2]>(batch.ranges);
@@ -57,7 +52,7 @@ KeyRange visible_keys(const PlanKey& key, const CommittedBatch& batch, const Seq
     for (; range != ranges_end && (*range)[0] <= last; ++range) {
       int64_t from = (*range)[0];
       if (key.prefix_ranges == cpu::PrefixRanges::kWindowed && key.window_left >= 0) {
-        from = std::max(from, std::max(first, from) - key.window_left);
+        from = std::max(from, first - key.window_left);
       }
       const int64_t to = std::min<int64_t>(int64_t{(*range)[1]} + 1, sequence.seq_len);
       if (from >= to) continue;
