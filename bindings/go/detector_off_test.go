@@ -1,0 +1,5 @@
+//go:build !race && !asan
+
+package fovea
+
+const detectorEnabled = false
