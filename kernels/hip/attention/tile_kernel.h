@@ -1,0 +1,473 @@
+// Attention of one workgroup: packed query rows of one KV head of one sequence against an interval of its keys.
+//
+// Waves share the rows (row waves) or the keys of a tile (key waves): many rows need no exchange between waves, and few rows
+// keep all waves busy. Keys and values stream through shared memory in kStages tiles. The state of a row (maximum, sum,
+// weighted values) stays in registers until the end, where the key waves' states are combined in order.
+//
+// Entries that share rows with others leave their state in memory; the last of them to arrive combines all, in order of the
+// keys, so the result does not depend on who comes last.
+#pragma once
+
+#include "kernels/hip/attention/kv_copy.h"
+#include "kernels/hip/attention/write_rows.h"
+
+namespace fovea::hip {
+
+// What one instance is compiled for.
+template <class Type_, int kHeadSize_, int kKind_, bool kFeatures_>
+struct TileTraits {
+  using Type = Type_;
+  static constexpr int kHeadSize = kHeadSize_;  // of query, key and value, each padded to it
+  static constexpr int kKind = kKind_;
+  static constexpr bool kFeatures = kFeatures_;  // soft cap, ALiBi, prefix ranges
+  static constexpr bool kWide = kHeadSize > 128;
+  static constexpr int kRows = kKind == kSmall ? kSmallRows : kKind == kMedium ? kMediumRows : kLargeRows;
+  static constexpr int kWaveRows = kKind == kLarge && !kWide ? 32 : 16;
+  static constexpr int kRowWaves = kRows / kWaveRows;
+  static constexpr int kKeyWaves = kKind == kSmall ? 4 : 1;
+  static constexpr int kTileKeys = kWide && kKind != kSmall ? 32 : 64;
+  static constexpr int kStages = kKind == kLarge || kWide ? 2 : 3;
+  static constexpr int kThreads = kRowWaves * kKeyWaves * kWaveSize;
+  static constexpr int kWorkgroupsPerUnit = kWide ? 1 : 2;
+
+  static constexpr int kTileBytes = kTileKeys * kHeadSize * 2;
+  static constexpr int kQueryBytes = kRows * kHeadSize * 2;
+  static constexpr int kStateStride = kHeadSize + 4;  // floats of a row's sums in shared memory
+  static constexpr int kStateBytes = kKeyWaves * kRows * (kStateStride + 2) * 4;
+  static constexpr int kLoopBytes = kQueryBytes + kStages * 2 * kTileBytes;
+  static constexpr int kExchange = kLoopBytes > kStateBytes ? kLoopBytes : kStateBytes;  // a word behind everything
+  static constexpr int kLdsBytes = kExchange + 16;
+};
+
+template <class Traits>
+struct TileKernel {
+  using Type = typename Traits::Type;
+  static constexpr int kHeadSize = Traits::kHeadSize;
+  static constexpr int kRows = Traits::kRows;
+  static constexpr int kTileKeys = Traits::kTileKeys;
+  static constexpr int kWaveKeys = kTileKeys / Traits::kKeyWaves;
+  static constexpr int kThreads = Traits::kThreads;
+  static constexpr int kPieces = kHeadSize / 8;
+  static constexpr int kSixteens = kTileKeys / 16;
+  static constexpr bool kFeatures = Traits::kFeatures;
+  using Ops = Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
+  using Copy = TileCopy<kPieces, kTileKeys, kThreads>;
+  using RowValues = typename Ops::RowValues;
+
+  const ForwardParams& p;
+  const Workgroup& wg;
+  WorkEntry entry;
+  Sequence s;
+  NeededKeys needed;
+  int kv_head;
+  int rows;           // of this workgroup
+  int context_tiles;  // from the cache
+  int context_end;
+  int dense_begin;
+  int num_tiles;
+
+  FOVEA_DEVICE TileKernel(const ForwardParams& params, const Workgroup& workgroup) : p(params), wg(workgroup) {}
+
+  FOVEA_DEVICE int tile_begin(int i) const {
+    return i < context_tiles ? entry.kv_begin + i * kTileKeys : dense_begin + (i - context_tiles) * kTileKeys;
+  }
+  FOVEA_DEVICE int tile_end(int i) const {
+    return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? context_end : entry.kv_end);
+  }
+  FOVEA_DEVICE static int key_place(int stage) { return Traits::kQueryBytes + stage * 2 * Traits::kTileBytes; }
+  FOVEA_DEVICE static int value_place(int stage) { return key_place(stage) + Traits::kTileBytes; }
+
+  FOVEA_DEVICE bool has_ranges() const { return kFeatures && p.layer.prefix_ranges != PrefixRanges::kNone; }
+
+  FOVEA_DEVICE Bool wanted(Int key, int end) const {
+    if (has_ranges()) return (key < end) & is_needed<true>(p.layer, p.batch, s, needed, key);
+    return (key >= needed.base.begin) & (key < end);
+  }
+
+  FOVEA_DEVICE void begin() {
+    const Layer& layer = p.layer;
+    s = load_sequence(layer, p.batch, entry.seq);
+    rows = uniform_min(kRows, s.query_len * layer.group - entry.row_begin);
+    const int first = s.context_len + entry.row_begin / layer.group;
+    const int last = s.context_len + (entry.row_begin + rows - 1) / layer.group;
+    needed = needed_keys(layer, s, first, last);
+    const bool dense = p.key.data != nullptr;
+    const int boundary = dense ? uniform_max(s.context_len, 0) : entry.kv_end;
+    context_end = uniform_min(boundary, entry.kv_end);
+    context_tiles = uniform_max(context_end - entry.kv_begin + kTileKeys - 1, 0) / kTileKeys;
+    dense_begin = uniform_max(boundary, entry.kv_begin);
+    num_tiles = context_tiles + (dense ? uniform_max(entry.kv_end - dense_begin + kTileKeys - 1, 0) / kTileKeys : 0);
+  }
+
+  // Blocks that the keys of a tile lie in, one for each 16 keys; -1 where no key is wanted.
+  struct Blocks {
+    int id[kSixteens];
+  };
+  FOVEA_DEVICE void load_blocks(int i, Blocks& blocks) const {
+    if (i >= context_tiles) return;
+    const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
+    const int begin = tile_begin(i), end = tile_end(i);
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      const int t = begin + g * 16;
+      bool any = t < end && t + 16 > needed.base.begin;
+      if (has_ranges()) any = t < end && any_lane(wanted(wg.lane % 16 + t, end));
+      blocks.id[g] = any ? table[static_cast<uint32_t>(t) / static_cast<uint32_t>(p.layer.block_size)] : -1;
+    }
+  }
+
+  // Starts the copies of tile i.
+  FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
+    const Layer& layer = p.layer;
+    const int begin = tile_begin(i), end = tile_end(i);
+    const int key_bytes = layer.head_size * 2, value_bytes = layer.head_size_v * 2;
+    if (i >= context_tiles) {
+#pragma unroll
+      for (int g = 0; g < kSixteens; ++g) {
+        const int t = begin + g * 16;
+        const int64_t token = s.first_token + (t - s.context_len);
+        const auto load = [&](Int key) { return wanted(key + t, end); };
+        Copy::rows(wg, p.key.data + token * p.key.row_stride + kv_head * p.key.head_stride, static_cast<int>(p.key.row_stride),
+                   key_bytes, key_place(stage), g, load);
+        Copy::rows(wg, p.value.data + token * p.value.row_stride + kv_head * p.value.head_stride,
+                   static_cast<int>(p.value.row_stride), value_bytes, value_place(stage), g, load);
+      }
+      return;
+    }
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      const int t = begin + g * 16;
+      const int64_t block = blocks.id[g];
+      const int within = static_cast<uint32_t>(t) % static_cast<uint32_t>(layer.block_size);
+      const char* k = p.key_cache.data + block * p.key_cache.block_stride + within * p.key_cache.row_stride +
+                      kv_head * p.key_cache.head_stride;
+      const char* v = p.value_cache.data + block * p.value_cache.block_stride + within * p.value_cache.row_stride +
+                      kv_head * p.value_cache.head_stride;
+      const auto load = [&](Int key) { return wanted(key + t, block < 0 ? t : end); };
+      if (layer.vectorized) {
+        Copy::vectorized_keys(wg, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, load);
+        Copy::vectorized_values(wg, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g,
+                                block < 0 ? 0 : end - t);
+      } else {
+        Copy::rows(wg, k, static_cast<int>(p.key_cache.row_stride), key_bytes, key_place(stage), g, load);
+        Copy::rows(wg, v, static_cast<int>(p.value_cache.row_stride), value_bytes, value_place(stage), g, load);
+      }
+    }
+  }
+
+  FOVEA_DEVICE void copy_query() const {
+    const Layer& layer = p.layer;
+#pragma unroll
+    for (int i = 0; i < kRows * kPieces; i += kThreads) {
+      const Int index = wg.thread() + i;
+      const Int row = index / kPieces, piece = index % kPieces;
+      const Int packed = row + entry.row_begin;
+      const Int token = packed / layer.group + s.first_token, head = packed % layer.group + kv_head * layer.group;
+      const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
+      const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
+      if (layer.query_type == DataType::kF16 || layer.query_type == DataType::kBF16) {
+        copy_async16<true>(wg, exists, swizzled<kPieces>(row, piece), p.query.data + (offset + to_long(piece * 16)),
+                           select(exists, Int(16), Int(0)));
+      } else {
+        const Quad bytes = global_load_half_quad(p.query.data + (offset + to_long(piece * 8)), exists);
+        Quad q;
+#pragma unroll
+        for (int w = 0; w < 4; ++w) {
+          const Uint pair = bytes.w[w / 2] >> (w % 2 * 16);
+          q.w[w] = Pack16<Type>::pack(from_fp8(pair & 0xffu, layer.query_type), from_fp8((pair >> 8) & 0xffu, layer.query_type));
+        }
+        lds_store_quad(wg, swizzled<kPieces>(row, piece), q, exists | !exists);
+      }
+    }
+  }
+
+  // Everything between the first key and the last. c: what scores are multiplied with to get into the exp2 domain.
+  FOVEA_DEVICE void loop(typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) const {
+    const Layer& layer = p.layer;
+    const int row_wave = Traits::kKeyWaves == 1 ? wg.wave : wg.wave / Traits::kKeyWaves;
+    const int key_wave = Traits::kKeyWaves == 1 ? 0 : wg.wave % Traits::kKeyWaves;
+    const int wave_row = row_wave * Traits::kWaveRows;
+    Int position[Ops::kRowSlots];
+    Interval<Int> range[kFeatures ? Ops::kRowSlots : 1];
+    Float slope[kFeatures ? Ops::kRowSlots : 1];
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) {
+      // Rows behind the last are computed as the last and not written.
+      const Int packed = lane_min(Ops::row_of(wg.lane, r) + wave_row, Int(rows - 1)) + entry.row_begin;
+      position[r] = packed / layer.group + s.context_len;
+      max.v[r] = Float(-INFINITY);
+      sum.v[r] = Float(0.0f);
+      if constexpr (kFeatures) {
+        range[r] = {Int(0), Int(0)};
+        if (has_ranges()) range[r] = range_interval_of_rows(layer, p.batch, s, position[r]);
+        slope[r] = Float(0.0f);
+        if (layer.alibi != Alibi::kNone) {
+          slope[r] = global_load(p.alibi_slopes + (packed % layer.group + kv_head * layer.group), position[r] == position[r], 0.0f);
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Float(0.0f);
+
+    Blocks blocks;
+    copy_query();
+#pragma unroll
+    for (int i = 0; i < Traits::kStages - 1; ++i) {
+      load_blocks(i, blocks);
+      if (i < num_tiles) issue(i, i, blocks);
+      copy_commit();
+    }
+    load_blocks(Traits::kStages - 1, blocks);
+    copy_wait<Traits::kStages - 2>();
+    wg.barrier();
+    typename Ops::Query query;
+    Ops::load_query(wg, 0, wave_row, query);
+
+    int stage = 0;
+    for (int i = 0; i < num_tiles; ++i) {
+      if (i > 0) {
+        copy_wait<Traits::kStages - 2>();
+        wg.barrier();
+      }
+      const int begin = tile_begin(i), end = tile_end(i);
+      const bool transposed = layer.vectorized && i < context_tiles;
+      if (transposed && (begin < needed.base.begin || has_ranges())) {
+        Copy::hide_transposed(wg, value_place(stage), [&](Int key) { return wanted(key + begin, end); });
+        wg.barrier();
+      }
+      // The stage before this one was read before the barrier.
+      const int next = i + Traits::kStages - 1;
+      if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
+      copy_commit();
+      load_blocks(next + 1, blocks);
+
+      typename Ops::Scores scores;
+      const int first = key_wave * kWaveKeys;
+      Ops::scores(wg, query, key_place(stage), first, scores);
+
+      float factor = c;
+      if constexpr (kFeatures) {
+        factor = 1.0f;
+        change_scores(scores, begin + first, position, slope, c);
+      }
+      const bool interior = begin + first >= needed.all.begin && begin + first + kWaveKeys <= uniform_min(needed.all.end, end);
+      if (!interior) {
+#pragma unroll
+        for (int r = 0; r < Ops::kRowSlots; ++r) {
+          Interval<Int> base = base_interval_of_rows(layer, s, position[r]);
+          base.end = lane_min(base.end, Int(end));
+#pragma unroll
+          for (int i2 = 0; i2 < Ops::kScoreSlots; ++i2) {
+            if (Ops::score_row_slot(i2) != r) continue;
+            const Int t = Ops::score_key(wg.lane, i2) + (begin + first);
+            Bool visible = (t >= base.begin) & (t < base.end);
+            if constexpr (kFeatures) visible = visible | ((t >= range[r].begin) & (t < lane_min(range[r].end, Int(end))));
+            Ops::score(scores, i2) = select(visible, Ops::score(scores, i2), Float(-INFINITY));
+          }
+        }
+      }
+      soften(scores, sums, max, sum, factor);
+      if (transposed) {
+        Ops::template values<true, kTileKeys>(wg, scores, value_place(stage), first, sums);
+      } else {
+        Ops::template values<false, kTileKeys>(wg, scores, value_place(stage), first, sums);
+      }
+      stage = stage + 1 == Traits::kStages ? 0 : stage + 1;
+    }
+    copy_wait<0>();
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * (kFeatures ? 1.0f : c);
+    Ops::row_sum(sum);
+    wg.barrier();
+  }
+
+  // Scores to the exp2 domain with soft cap and bias.
+  FOVEA_DEVICE void change_scores(typename Ops::Scores& scores, int first, const Int* position, const Float* slope, float c) const {
+    const Layer& layer = p.layer;
+    const float cap = layer.softcap;
+    const float inner = cap > 0.0f ? 2.0f * c / cap : 0.0f;
+#pragma unroll
+    for (int i = 0; i < Ops::kScoreSlots; ++i) {
+      Float& x = Ops::score(scores, i);
+      if (cap > 0.0f) {
+        // tanh(y) = 1 - 2 / (1 + exp(2 y)); c already holds log2(e).
+        x = (1.0f - 2.0f / (1.0f + exp2_fast(x * inner))) * (cap * kLog2E);
+      } else {
+        x = x * c;
+      }
+      if (layer.alibi != Alibi::kNone) {
+        const int r = Ops::score_row_slot(i);
+        Float distance = to_float(lane_abs(position[r] - (Ops::score_key(wg.lane, i) + first)));
+        if (layer.alibi == Alibi::kSqrt) distance = lane_sqrt(distance);
+        x = x - slope[r] * distance * kLog2E;
+      }
+    }
+  }
+
+  // The online softmax: scores become weights, the state moves to the new maximum.
+  FOVEA_DEVICE static void soften(typename Ops::Scores& scores, typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) {
+    RowValues next = max;
+#pragma unroll
+    for (int i = 0; i < Ops::kScoreSlots; ++i) {
+      Float& m = next.v[Ops::score_row_slot(i)];
+      m = lane_max(m, Ops::score(scores, i));
+    }
+    Ops::row_max(next);
+    RowValues scale;
+    Bool moved = next.v[0] != max.v[0];
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) {
+      moved = moved | (next.v[r] != max.v[r]);
+      const Float base = select(next.v[r] == -INFINITY, Float(0.0f), next.v[r] * c);
+      scale.v[r] = exp2_fast(lane_fma(max.v[r], Float(c), Float(0.0f) - base));
+      max.v[r] = next.v[r];
+      next.v[r] = base;
+      sum.v[r] = sum.v[r] * scale.v[r];
+    }
+#pragma unroll
+    for (int i = 0; i < Ops::kScoreSlots; ++i) {
+      const int r = Ops::score_row_slot(i);
+      Float& x = Ops::score(scores, i);
+      x = exp2_fast(lane_fma(x, Float(c), Float(0.0f) - next.v[r]));
+      sum.v[r] = sum.v[r] + x;
+    }
+    if (any_lane(moved)) {
+#pragma unroll
+      for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Ops::sum(sums, i) * scale.v[Ops::out_row_slot(i)];
+    }
+  }
+
+  // --- the end: states go through shared memory, where waves meet and rows become contiguous ---
+
+  FOVEA_DEVICE static Int sums_place(Int row, Int element) { return (row * Traits::kStateStride + element) * 4; }
+  FOVEA_DEVICE static Int stats_place(Int row) { return (Traits::kKeyWaves * kRows * Traits::kStateStride + row * 2) * 4; }
+
+  FOVEA_DEVICE void publish(typename Ops::Sums& sums, const RowValues& max, const RowValues& sum) const {
+    const int row_wave = wg.wave / Traits::kKeyWaves, key_wave = wg.wave % Traits::kKeyWaves;
+    const int first = key_wave * kRows + row_wave * Traits::kWaveRows;
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) {
+      const Int row = Ops::row_of(wg.lane, r) + first;
+      const Bool leader = Ops::row_leader(wg.lane);
+      lds_store(wg, stats_place(row), max.v[r], leader);
+      lds_store(wg, stats_place(row) + 4, sum.v[r], leader);
+    }
+#pragma unroll
+    for (int i = 0; i < Ops::kOutSlots; ++i) {
+      const Int row = Ops::row_of(wg.lane, Ops::out_row_slot(i)) + first;
+      lds_store(wg, sums_place(row, Ops::out_element(wg.lane, i)), Ops::sum(sums, i), row >= 0);
+    }
+    wg.barrier();
+  }
+
+  // State and four sums of a row, the key waves combined.
+  FOVEA_DEVICE RowState collect(Int row, Int element, Float (&v)[4]) const {
+    RowState state = {lds_load(wg, stats_place(row)), lds_load(wg, stats_place(row) + 4)};
+    const Quad q = lds_load_quad(wg, sums_place(row, element));
+#pragma unroll
+    for (int i = 0; i < 4; ++i) v[i] = float_of(q.w[i]);
+#pragma unroll
+    for (int w = 1; w < Traits::kKeyWaves; ++w) {
+      const Int other_row = row + w * kRows;
+      const RowState other = {lds_load(wg, stats_place(other_row)), lds_load(wg, stats_place(other_row) + 4)};
+      const Quad o = lds_load_quad(wg, sums_place(other_row, element));
+      Float scale, other_scale;
+      combine(state, other, scale, other_scale);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) v[i] = v[i] * scale + float_of(o.w[i]) * other_scale;
+    }
+    return state;
+  }
+
+  FOVEA_DEVICE int64_t partial_row(int split) const {
+    return (static_cast<int64_t>(entry.first_slot + split) * p.layer.num_kv_heads + kv_head) * kRows;
+  }
+
+  // Calls f(row, element, mask) for every four elements of the workgroup's rows.
+  template <class F>
+  FOVEA_DEVICE void for_each_four(F f) const {
+    const int fours = p.layer.head_size_v / 4;
+    for (int i = 0; i < rows * fours; i += kThreads) {
+      const Int index = wg.thread() + i;
+      const Bool mask = index < rows * fours;
+      const Int row = select(mask, index / fours, Int(0));
+      f(row, select(mask, index % fours, Int(0)) * 4, mask);
+    }
+  }
+
+  FOVEA_DEVICE void finish() const {
+    const RowWriter writer(p, s, kv_head);
+    if (entry.num_splits == 1) {
+      for_each_four([&](Int row, Int element, Bool mask) {
+        Float v[4];
+        const RowState state = collect(row, element, v);
+        writer.write(row + entry.row_begin, element, state, v, mask);
+      });
+      return;
+    }
+    float* partials = p.partials;
+    float* stats = p.partial_stats;
+    const int head_size_v = p.layer.head_size_v;
+    for_each_four([&](Int row, Int element, Bool mask) {
+      Float v[4];
+      const RowState state = collect(row, element, v);
+      const Long at = to_long(row) + partial_row(entry.split);
+      Quad q;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) q.w[i] = bits_of(v[i]);
+      global_store_quad(reinterpret_pointer<char>(partials + (at * head_size_v + to_long(element))), q, mask);
+      global_store(stats + at * 2, state.max, mask & (element == 0));
+      global_store(stats + at * 2 + 1, state.sum, mask & (element == 0));
+    });
+    int32_t* counter = p.plan.counters + static_cast<int64_t>(entry.counter) * p.layer.num_kv_heads + kv_head;
+    if (arrive(wg, counter, Traits::kExchange) != entry.num_splits - 1) return;
+    for_each_four([&](Int row, Int element, Bool mask) {
+      RowState state = {Float(-INFINITY), Float(0.0f)};
+      for (int i = 0; i < entry.num_splits; ++i) {
+        const Long at = (to_long(row) + partial_row(i)) * 2;
+        state.max = lane_max(state.max, shared_load(stats + at, mask, 0.0f));
+      }
+      const Float base = select(state.max == -INFINITY, Float(0.0f), state.max);
+      Float v[4] = {Float(0.0f), Float(0.0f), Float(0.0f), Float(0.0f)};
+#pragma unroll 4
+      for (int i = 0; i < entry.num_splits; ++i) {
+        const Long at = to_long(row) + partial_row(i);
+        const Float weight = exp2_fast(shared_load(stats + at * 2, mask, 0.0f) - base);
+        state.sum = state.sum + shared_load(stats + at * 2 + 1, mask, 0.0f) * weight;
+        const Quad q = shared_load_quad(reinterpret_pointer<const char>(partials + (at * head_size_v + to_long(element))), mask);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) v[j] = v[j] + float_of(q.w[j]) * weight;
+      }
+      writer.write(row + entry.row_begin, element, state, v, mask);
+    });
+    if (wg.wave == 0) global_store(counter + to_long(wg.lane * 0), Int(0), wg.lane == 0);
+  }
+
+  FOVEA_DEVICE void run() {
+    const int kind = Traits::kKind;
+    if (wg.x >= p.plan.header->num_entries[kind]) return;
+    entry = p.plan.entries[kind][wg.x];
+    kv_head = wg.y;
+    bool invalid = entry.seq < 0;
+    if (invalid) entry.seq = -1 - entry.seq;
+    if (p.key_cache.data != nullptr && p.plan.block_max[entry.seq] >= p.key_cache.num_blocks) invalid = true;
+    if (invalid && p.async_error != nullptr && wg.wave == 0) {
+      global_min(p.async_error, as_uint(wg.lane * 0 + entry.seq), wg.lane == 0);
+    }
+    begin();
+    typename Ops::Sums sums;
+    RowValues max, sum;
+    float c = p.layer.scale * kLog2E;
+    if (p.q_scale != nullptr) c *= *p.q_scale;
+    if (invalid) num_tiles = 0, context_tiles = 0;
+    loop(sums, max, sum, c);
+    if (invalid) {
+#pragma unroll
+      for (int r = 0; r < Ops::kRowSlots; ++r) sum.v[r] = float_of(Uint(0x7fc00000u));
+    }
+    publish(sums, max, sum);
+    finish();
+  }
+};
+
+}  // namespace fovea::hip

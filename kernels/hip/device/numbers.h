@@ -1,0 +1,80 @@
+// Conversions between fp32 and what is in memory.
+#pragma once
+
+#include "kernels/hip/device/device.h"
+#include "kernels/hip/params.h"
+
+namespace fovea::hip {
+
+using namespace device;
+
+// fp32 to an fp8 flavour, round to nearest even, saturating, NaN stays NaN; in bits 0..7. kMantissa bits of mantissa,
+// exponent bias kBias, largest finite value kMax, NaN as kNan (without sign if kUnsignedZero: there -0 is NaN).
+template <int kMantissa, int kBias, bool kUnsignedZero>
+FOVEA_DEVICE Uint round_to_fp8(Float x, float max, uint32_t nan) {
+  const Uint bits = bits_of(x);
+  const Uint sign = (bits >> 24) & 0x80u;
+  const Uint magnitude = bits & 0x7fffffffu;
+  const Float a = lane_min(float_of(magnitude), Float(max));
+  // Subnormal results are multiples of 2^(1 - bias - mantissa): adding a power of two makes the hardware round there.
+  constexpr float kStep = 1.0f / static_cast<float>(1ll << (kBias - 1 + kMantissa));
+  const Float shifted = a + kStep * 8388608.0f;
+  const Uint small = bits_of(shifted) & 0xffu;
+  const Uint abits = bits_of(a);
+  const Uint rounded = abits + ((1u << (22 - kMantissa)) - 1u) + ((abits >> (23 - kMantissa)) & 1u);
+  const Uint normal = (rounded >> (23 - kMantissa)) - ((127u - kBias) << kMantissa);
+  constexpr float kSmallest = 2.0f / static_cast<float>(1ll << kBias);  // 2^(1 - bias), the smallest normal value
+  Uint out = select(a < kSmallest, small, normal);
+  if (kUnsignedZero) {
+    out = select(out == 0u, out, out | sign);
+  } else {
+    out = out | sign;
+  }
+  return select(magnitude > 0x7f800000u, kUnsignedZero ? Uint(nan) : (sign | nan), out);
+}
+
+FOVEA_DEVICE Uint to_fp8(Float x, DataType type) {
+  if (type == DataType::kE4M3FN) return round_to_fp8<3, 7, false>(x, 448.0f, 0x7fu);
+  if (type == DataType::kE4M3FNUZ) return round_to_fp8<3, 8, true>(x, 240.0f, 0x80u);
+  return round_to_fp8<2, 15, false>(x, 57344.0f, 0x7eu);
+}
+
+// fp8 in bits 0..7 to fp32, exactly.
+FOVEA_DEVICE Float from_fp8(Uint byte, DataType type) {
+  const bool e5m2 = type == DataType::kE5M2;
+  const bool fnuz = type == DataType::kE4M3FNUZ;
+  const Uint magnitude = byte & 0x7fu;
+  const Uint sign = (byte & 0x80u) << 24;
+  const Uint placed = e5m2 ? magnitude << 21 : magnitude << 20;
+  // The exponent is off by the difference of the biases; multiplying makes subnormals right too.
+  const Float value = float_of(placed) * (e5m2 ? 0x1p112f : fnuz ? 0x1p119f : 0x1p120f);
+  Bool nan = magnitude == 0x7fu;
+  Float magnitude_value = value;
+  if (e5m2) {
+    nan = magnitude > 0x7cu;
+    magnitude_value = select(magnitude == 0x7cu, Float(INFINITY), value);
+  }
+  if (fnuz) nan = byte == 0x80u;
+  return select(nan, float_of(Uint(0x7fc00000u)), float_of(bits_of(magnitude_value) | sign));
+}
+
+// Four elements at element index `element` of a row.
+FOVEA_DEVICE void store_elements(Lane<char*> row, Int element, DataType type, float scale, const Float (&v)[4], Bool mask) {
+  if (type == DataType::kF32) {
+    Quad q;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) q.w[i] = bits_of(v[i]);
+    global_store_quad(row + to_long(element * 4), q, mask);
+  } else if (type == DataType::kF16) {
+    global_store_pair(row + to_long(element * 2), Pack16<F16>::pack(v[0], v[1]), Pack16<F16>::pack(v[2], v[3]), mask);
+  } else if (type == DataType::kBF16) {
+    global_store_pair(row + to_long(element * 2), Pack16<BF16>::pack(v[0], v[1]), Pack16<BF16>::pack(v[2], v[3]), mask);
+  } else {
+    Uint bytes = Uint(0);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) bytes = bytes | (to_fp8(v[i] / scale, type) << (8 * i));
+    global_store(reinterpret_pointer<uint32_t>(row + to_long(element)), bytes, mask);
+  }
+}
+
+}  // namespace fovea::hip

@@ -1,0 +1,330 @@
+// The plan of a batch: lengths become lists of work, on the device, so that the host needs to know no length.
+//
+// Workgroup 0 makes the lists; all others look for the largest block id that each sequence uses, so that a forward can
+// refuse a sequence whose blocks are not in its cache. The order within a list has no influence on any result.
+#pragma once
+
+#include "kernels/hip/attention/visibility.h"
+
+namespace fovea::hip {
+
+struct PlanParams {
+  Layer layer;
+  Batch batch;
+  PlanView plan;
+  int32_t* firsts;        // [num_seqs + 1], scratch: entries of the sequences before
+  int32_t* slots;         // [num_seqs], scratch: partial states of the split sequences before
+  int32_t batch_invariant;
+  int32_t target[kNumKinds];   // entries that fill the device, per KV head; 0: rows of this kind are never split
+  int32_t rounds[kNumKinds];   // how many times as many entries are worth trying
+};
+
+inline constexpr int kPlanThreads = 1024;
+inline constexpr int kPlanTile = 64;    // keys; splits are cut at multiples
+inline constexpr int kPlanBuckets = 64;
+inline constexpr int kMaxRounds = 4;
+
+// Shared memory of the plan kernel, in bytes.
+struct PlanLds {
+  static constexpr int kScan = 0;                                  // [64] a word per wave
+  static constexpr int kTotals = 256;                              // [kNumKinds][kMaxRounds][4]
+  static constexpr int kBuckets = kTotals + kNumKinds * kMaxRounds * 16;  // [kNumKinds][kPlanBuckets]
+  static constexpr int kCounters = kBuckets + kNumKinds * kPlanBuckets * 4;  // slots, counters
+  static constexpr int kBytes = kCounters + 32;
+};
+
+struct PlanKernel {
+  const PlanParams& p;
+  const Workgroup& wg;
+
+  struct Extent {
+    Int query_len, seq_len, kind, rows, row_tiles;
+    Bool valid;      // lengths make sense; else the rows become NaN
+  };
+
+  FOVEA_DEVICE PlanKernel(const PlanParams& params, const Workgroup& workgroup) : p(params), wg(workgroup) {}
+
+  FOVEA_DEVICE Extent extent(Int seq, Bool mask) const {
+    const Batch& b = p.batch;
+    Extent e;
+    const Int begin = global_load(b.query_start_loc + seq, mask, 0), end = global_load(b.query_start_loc + (seq + 1), mask, 0);
+    e.seq_len = global_load(b.seq_lens + seq, mask, 0);
+    const Bool rows_known = (begin >= 0) & (end >= begin) & (end <= b.num_tokens) & (end - begin <= b.max_query_len);
+    e.query_len = select(rows_known, end - begin, Int(0));
+    e.valid = rows_known & (e.seq_len >= 0) & (e.seq_len <= b.max_seq_len);
+    e.rows = e.query_len * p.layer.group;
+    e.kind = select(e.rows <= kSmallRows, Int(kSmall), select(e.rows <= kMediumRows, Int(kMedium), Int(kLarge)));
+    const Int per_tile = select(e.kind == kSmall, Int(kSmallRows), select(e.kind == kMedium, Int(kMediumRows), Int(kLargeRows)));
+    e.row_tiles = (e.rows + per_tile - 1) / per_tile;
+    return e;
+  }
+
+  // Keys that rows [first, last] (query tokens) of a sequence need, the lower end rounded down to 16.
+  FOVEA_DEVICE Interval<Int> hull(Int seq, const Extent& e, Int first, Int last, Bool mask) const {
+    const Layer& layer = p.layer;
+    const Batch& b = p.batch;
+    const Int context = e.seq_len - e.query_len;
+    Bool causal = first * 0 + (layer.attention_type == AttentionType::kDecoder && b.causal != 0) != 0;
+    if (layer.attention_type == AttentionType::kDecoder && b.causal_per_sequence != nullptr) {
+      causal = global_load(b.causal_per_sequence + seq, mask, 1) != 0;
+    }
+    Interval<Int> v = {Int(0) * first, e.seq_len};
+    const Int high = context + last;
+    v.end = select(causal, lane_min(v.end, high + 1), v.end);
+    if (layer.window_right >= 0) v.end = select(causal, v.end, lane_min(v.end, high + 1 + layer.window_right));
+    if (layer.window_left >= 0) v.begin = lane_max(v.begin, context + first - layer.window_left);
+    if (layer.prefix_ranges != PrefixRanges::kNone) {
+      Int i = global_load(b.range_start_loc + seq, mask, 0);
+      const Int stop = global_load(b.range_start_loc + (seq + 1), mask, 0);
+      while (any_lane(i < stop)) {
+        const Bool active = mask & (i < stop);
+        const Int begin = global_load(b.ranges + i * 2, active, 0), end = global_load(b.ranges + (i * 2 + 1), active, 0);
+        const Int first_row = lane_max(begin, context + first);
+        Int from = lane_max(begin, Int(0));
+        if (layer.prefix_ranges == PrefixRanges::kWindowed && layer.window_left >= 0) from = lane_max(from, first_row - layer.window_left);
+        const Bool meets = active & (begin < end) & (first_row <= lane_min(end, high));
+        v.begin = select(meets, lane_min(v.begin, from), v.begin);
+        v.end = select(meets, lane_max(v.end, lane_min(e.seq_len, select(end == kNoLimit, end, end + 1))), v.end);
+        i = i + 1;
+      }
+    }
+    v.begin = v.begin / 16 * 16;
+    v.end = lane_max(v.end, v.begin);
+    v.end = select(e.valid, v.end, v.begin);
+    return v;
+  }
+
+  // Splits of rows that are not large, for `rounds` times as many entries as fill the device.
+  FOVEA_DEVICE Int splits(const Interval<Int>& keys, Int seq_len, Int total, int target, int rounds) const {
+    const Int length = keys.end - keys.begin;
+    if (p.batch_invariant) {
+      // A multiple of the row's own length only: bits must not depend on the batch.
+      const Int chunk = lane_max((seq_len + 2047) / 2048 * 64, Int(1024));
+      return lane_max((length + chunk - 1) / chunk, Int(1));
+    }
+    if (target == 0) return Int(1) + length * 0;
+    const Int tiles = (length + kPlanTile - 1) / kPlanTile;
+    // round(tiles / (total / (target * rounds))), at least one tile each.
+    const Float per_entry = to_float(total) / static_cast<float>(target * rounds);
+    const Int wanted = to_int(to_float(tiles) / per_entry + 0.5f);
+    return lane_max(lane_min(wanted, tiles), Int(1));
+  }
+
+  FOVEA_DEVICE Int split_keys(const Interval<Int>& keys, Int seq_len, Int count) const {
+    if (p.batch_invariant) return lane_max((seq_len + 2047) / 2048 * 64, Int(1024));
+    return ((keys.end - keys.begin + kPlanTile - 1) / kPlanTile + count - 1) / count * kPlanTile;
+  }
+
+  // Steps of a quarter of a power of two, 0..kPlanBuckets - 1.
+  FOVEA_DEVICE static Int quarter_log2(Int x) {
+    const Uint bits = bits_of(to_float(lane_max(x, Int(1))));
+    return lane_min(as_int(bits >> 21) - (127 << 2), Int(kPlanBuckets - 1));
+  }
+
+  FOVEA_DEVICE Int total_place(Int kind, int round, int what) const { return ((kind * kMaxRounds + round) * 4 + what) * 4 + PlanLds::kTotals; }
+
+  // Sum over all threads before this one; adds everything to `carry`.
+  FOVEA_DEVICE Int scan(Int value, int& carry) const {
+    Int sum = value;
+#pragma unroll
+    for (int d = 1; d < kWaveSize; d *= 2) {
+      const Int other = shuffle_up(sum, d);
+      sum = sum + select(wg.lane >= d, other, Int(0));
+    }
+    wg.barrier();
+    lds_store_int(wg, Int(PlanLds::kScan + wg.wave * 4), sum, wg.lane == kWaveSize - 1);
+    wg.barrier();
+    int before = carry, all = carry;
+    for (int w = 0; w < kPlanThreads / kWaveSize; ++w) {
+      const int x = lds_load_uniform(wg, PlanLds::kScan + w * 4);
+      all += x;
+      if (w < wg.wave) before += x;
+    }
+    carry = all;
+    return sum - value + before;
+  }
+
+  FOVEA_DEVICE void make_lists() const {
+    const int num_seqs = p.batch.num_seqs;
+    for (int i = 0; i < PlanLds::kBytes; i += kPlanThreads * 4) {
+      const Int at = wg.thread() * 4 + i;
+      lds_store_int(wg, at, Int(0), at < PlanLds::kBytes);
+    }
+    if (wg.wave == 0) global_store(&p.plan.header->first_invalid + wg.lane * 0, Int(kNoLimit), wg.lane == 0);
+    wg.barrier();
+    // How much work there is of each kind.
+    for (int first = 0; first < num_seqs; first += kPlanThreads) {
+      const Int seq = wg.thread() + first;
+      const Bool mask = seq < num_seqs;
+      const Extent e = extent(seq, mask);
+      const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
+      const Int tiles = (keys.end - keys.begin + kPlanTile - 1) / kPlanTile;
+      lds_add(wg, total_place(e.kind, 0, 0), tiles, mask & (e.rows > 0) & (e.kind != kLarge));
+    }
+    wg.barrier();
+    int rounds[kNumKinds] = {1, 1, 1};
+    int totals[kNumKinds] = {0, 0, 0};
+    for (int k = 0; k < kLarge; ++k) totals[k] = lds_load_uniform(wg, PlanLds::kTotals + k * kMaxRounds * 16);
+    if (!p.batch_invariant) {
+      // Entries and the longest entry for each number of rounds; the device is done when its last workgroup is.
+      for (int first = 0; first < num_seqs; first += kPlanThreads) {
+        const Int seq = wg.thread() + first;
+        const Bool mask = seq < num_seqs;
+        const Extent e = extent(seq, mask);
+        const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
+        const Bool counts = mask & (e.rows > 0) & (e.kind != kLarge);
+#pragma unroll
+        for (int r = 0; r < kMaxRounds; ++r) {
+          for (int k = 0; k < kLarge; ++k) {
+            if (r >= p.rounds[k]) continue;
+            const Bool mine = counts & (e.kind == k);
+            if (!any_lane(mine)) continue;
+            const Int n = splits(keys, e.seq_len, Int(totals[k]), p.target[k], r + 1);
+            lds_add(wg, total_place(Int(k), r, 1), n, mine);
+            lds_max(wg, total_place(Int(k), r, 2), split_keys(keys, e.seq_len, n) / kPlanTile, mine);
+          }
+        }
+      }
+      wg.barrier();
+      for (int k = 0; k < kLarge; ++k) {
+        float best = 0;
+        for (int r = 0; r < p.rounds[k]; ++r) {
+          const int entries = lds_load_uniform(wg, PlanLds::kTotals + ((k * kMaxRounds + r) * 4 + 1) * 4);
+          const int longest = lds_load_uniform(wg, PlanLds::kTotals + ((k * kMaxRounds + r) * 4 + 2) * 4);
+          if (entries == 0 || p.target[k] == 0) break;
+          const int waves = (entries + p.target[k] - 1) / p.target[k];
+          // Entries of equal length run in waves; unequal ones, longest first, end within half an entry of each other.
+          const float in_waves = static_cast<float>(waves) * longest;
+          const float balanced = static_cast<float>(totals[k]) / p.target[k] + 0.5f * longest;
+          const float cost = (in_waves < balanced ? in_waves : balanced) + 0.5f * waves;
+          if (r == 0 || cost < 0.97f * best) {
+            best = cost;
+            rounds[k] = r + 1;
+          }
+        }
+      }
+      wg.barrier();
+    }
+    // Entries of each sequence, and where they and their partial states begin.
+    int entries = 0;
+    int slots[kLarge] = {0, 0};
+    for (int first = 0; first < num_seqs; first += kPlanThreads) {
+      const Int seq = wg.thread() + first;
+      const Bool mask = seq < num_seqs;
+      const Extent e = extent(seq, mask);
+      const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
+      Int count = e.row_tiles;
+      for (int k = 0; k < kLarge; ++k) {
+        count = select(e.kind == k, splits(keys, e.seq_len, Int(uniform_max(totals[k], 1)), p.target[k], rounds[k]), count);
+      }
+      count = select(mask & (e.rows > 0), count, Int(0));
+      global_store(p.firsts + seq, scan(count, entries), mask);
+      for (int k = 0; k < kLarge; ++k) {
+        const Bool split = (e.kind == k) & (count > 1);
+        const Int before = scan(select(split, count, Int(0)), slots[k]);
+        global_store(p.slots + seq, before, split);
+      }
+      global_min(&p.plan.header->first_invalid, seq, mask & !e.valid);
+    }
+    if (wg.wave == 0) global_store(p.firsts + (wg.lane * 0 + num_seqs), Int(entries), wg.lane == 0);
+    wg.barrier();
+    // Twice over all entries: count the lengths, then place them, longest first.
+    for (int pass = 0; pass < 2; ++pass) {
+      for (int first = 0; first < entries; first += kPlanThreads) {
+        const Int index = wg.thread() + first;
+        const Bool mask = index < entries;
+        Int low = Int(0), high = Int(num_seqs);  // firsts[low] <= index < firsts[high]
+        for (int step = num_seqs; step > 0; step /= 2) {
+          const Int middle = (low + high) / 2;
+          const Bool above = (global_load(p.firsts + middle, mask, 0) <= index) & (high - low > 1);
+          low = select(above, middle, low);
+          high = select(above | (high - low <= 1), high, middle);
+        }
+        const Int seq = low;
+        const Int part = index - global_load(p.firsts + seq, mask, 0);
+        const Int parts = global_load(p.firsts + (seq + 1), mask, 1) - (index - part);
+        const Extent e = extent(seq, mask);
+        const Bool large = e.kind == kLarge;
+        const Int row_begin = select(large, part * kLargeRows, Int(0));
+        const Int row_end = select(large, lane_min(row_begin + kLargeRows, e.rows), e.rows);
+        Interval<Int> keys = hull(seq, e, row_begin / p.layer.group, lane_max(row_end - 1, Int(0)) / p.layer.group, mask);
+        const Int chunk = split_keys(keys, e.seq_len, lane_max(parts, Int(1)));
+        const Int start = keys.begin;
+        keys.begin = select(large, start, lane_min(start + part * chunk, keys.end));
+        keys.end = select(large, keys.end, lane_min(start + (part + 1) * chunk, keys.end));
+        const Int tiles = (keys.end - keys.begin + kPlanTile - 1) / kPlanTile;
+        // Finer than a power of two, longest first.
+        const Int bucket = Int(kPlanBuckets - 1) - quarter_log2(tiles);
+        const Int place = (e.kind * kPlanBuckets + bucket) * 4 + PlanLds::kBuckets;
+        if (pass == 0) {
+          lds_add(wg, place, Int(1), mask);
+          continue;
+        }
+        const Int position = lds_fetch_add(wg, place, Int(1), mask);
+        const Bool split = !large & (parts > 1);
+        const Int first_slot = global_load(p.slots + seq, mask & split, 0);
+        for (int k = 0; k < kNumKinds; ++k) {
+          char* list = reinterpret_cast<char*>(p.plan.entries[k]);
+          const Bool mine = mask & (e.kind == k) & (position < p.plan.capacity[k]);
+          const Quad low_half = {{as_uint(select(e.valid, seq, Int(-1) - seq)), as_uint(row_begin), as_uint(keys.begin), as_uint(keys.end)}};
+          const Quad high_half = {{as_uint(select(split, part, Int(0))), as_uint(select(split, parts, Int(1))), as_uint(first_slot), as_uint(seq)}};
+          global_store_quad(list + to_long(position) * 32, low_half, mine);
+          global_store_quad(list + (to_long(position) * 32 + 16), high_half, mine);
+        }
+      }
+      wg.barrier();
+      if (pass == 0) {
+        // Buckets become first positions.
+        for (int k = 0; k < kNumKinds; ++k) {
+          if (wg.wave == k) {
+            int before = 0;
+            for (int b = 0; b < kPlanBuckets; ++b) {
+              const int at = PlanLds::kBuckets + (k * kPlanBuckets + b) * 4;
+              const int n = lds_load_uniform(wg, at);
+              wave_sync();
+              lds_store_int(wg, Int(at), Int(before), wg.lane == 0);
+              before += n;
+            }
+            global_store(&p.plan.header->num_entries[k] + wg.lane * 0, Int(before), wg.lane == 0);
+          }
+        }
+        wg.barrier();
+      }
+    }
+  }
+
+  // The largest block id among those a sequence's rows may read, INT32_MAX if there is a negative one.
+  FOVEA_DEVICE void check_blocks() const {
+    const int groups = static_cast<int>(wg.num_x) - 1;
+    for (int seq = wg.x - 1; seq < p.batch.num_seqs; seq += groups) {
+      const Int lanes = Int(seq) + wg.lane * 0;
+      const Extent e = extent(lanes, lanes >= 0);
+      const Interval<Int> keys = hull(lanes, e, Int(0), lane_max(e.query_len - 1, Int(0)), lanes >= 0);
+      const Int begin = keys.begin / p.layer.block_size;
+      const Int end = lane_min((keys.end + p.layer.block_size - 1) / p.layer.block_size, Int(p.batch.block_table_columns));
+      Int largest = Int(-1);
+      Int i = begin + wg.thread();
+      while (any_lane(i < end)) {
+        const Int id = global_load(p.batch.block_table + (to_long(i) + static_cast<int64_t>(seq) * p.batch.block_table_stride), i < end, -1);
+        largest = lane_max(largest, select((id < 0) & (i < end), Int(kNoLimit), id));
+        i = i + kPlanThreads;
+      }
+      wg.barrier();
+      lds_store_int(wg, Int(0), Int(-1), wg.thread() == 0);
+      wg.barrier();
+      lds_max(wg, Int(0) * wg.lane, largest, largest >= 0);
+      wg.barrier();
+      global_store(p.plan.block_max + (wg.thread() * 0 + seq), lds_load_uniform(wg, 0) + wg.lane * 0, wg.thread() == 0);
+    }
+  }
+
+  FOVEA_DEVICE void run() const {
+    if (wg.x == 0) {
+      make_lists();
+    } else {
+      check_blocks();
+    }
+  }
+};
+
+}  // namespace fovea::hip
