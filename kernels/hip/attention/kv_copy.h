@@ -9,50 +9,69 @@
 namespace fovea::hip {
 
 // A tile of kTileKeys keys, each a row of kPieces 16-byte pieces, copied by kThreads threads. Transposed: a row of
-// kTileKeys / 8 pieces for each element of the head.
+// kTileKeys / 8 pieces for each element of the head. Keys outside [first, last) of the 16 become zeros and are not read.
 template <int kPieces, int kTileKeys, int kThreads>
 struct TileCopy {
   static constexpr int kCopies = (16 * kPieces + kThreads - 1) / kThreads;
   static constexpr bool kExact = 16 * kPieces % kThreads == 0;
 
-  // `tile`: byte offset of the tile; `sixteen`: which 16 keys of it; row_bytes: what exists of a row, zeros follow;
-  // load(key): whether a key of the 16 is wanted, else it becomes zeros.
-  template <class Load>
-  static FOVEA_DEVICE void rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen, Load load) {
+  // Row and piece of a thread's copy `c`, lanes side by side at pieces side by side.
+  static FOVEA_DEVICE Int row_of(const Workgroup& wg, int c) {
+    if constexpr (kThreads % kPieces == 0) return quotient<kPieces>(wg.thread()) + c * (kThreads / kPieces);
+    return quotient<kPieces>(wg.thread() + c * kThreads);
+  }
+  static FOVEA_DEVICE Int piece_of(const Workgroup& wg, int c) {
+    if constexpr (kThreads % kPieces == 0) return remainder<kPieces>(wg.thread());
+    return remainder<kPieces>(wg.thread() + c * kThreads);
+  }
+  static FOVEA_DEVICE Bool takes_part(const Workgroup& wg, int c) { return wg.thread() + c * kThreads < 16 * kPieces; }
+
+  // `tile`: byte offset of the tile; `sixteen`: which 16 keys of it; row_bytes: what exists of a row, zeros follow.
+  static FOVEA_DEVICE void rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen, int first,
+                                int last) {
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
-      const Int index = wg.thread() + c * kThreads;
-      const Int row = index / kPieces, piece = index % kPieces;
-      const Int bytes = lane_min(lane_max(row_bytes - piece * 16, 0), 16);
-      copy_async16<kExact>(wg, index < 16 * kPieces, swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
-                           from + to_long(row * row_stride + piece * 16), select(load(row), bytes, Int(0)));
+      const Int row = row_of(wg, c), piece = piece_of(wg, c);
+      copy_async16<kExact>(wg, takes_part(wg, c), swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
+                           from + to_long(row * row_stride + piece * 16), (row >= first) & (row < last) & (piece * 16 < row_bytes));
+    }
+  }
+
+  // The same for rows of which load(row) says whether they are wanted.
+  template <class Load>
+  static FOVEA_DEVICE void some_rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen,
+                                     Load load) {
+#pragma unroll
+    for (int c = 0; c < kCopies; ++c) {
+      const Int row = row_of(wg, c), piece = piece_of(wg, c);
+      copy_async16<kExact>(wg, takes_part(wg, c), swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
+                           from + to_long(row * row_stride + piece * 16), load(row) & (piece * 16 < row_bytes));
     }
   }
 
   // Keys of the vectorised cache: [piece][key][16 bytes].
-  template <class Load>
   static FOVEA_DEVICE void vectorized_keys(const Workgroup& wg, const char* from, int piece_stride, int row_bytes, int tile, int sixteen,
-                                           Load load) {
+                                           int first, int last) {
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int index = wg.thread() + c * kThreads;
-      const Int row = index % 16, piece = index / 16;
+      const Int row = remainder<16>(index), piece = quotient<16>(index);
       copy_async16<kExact>(wg, index < 16 * kPieces, swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
                            from + to_long(row * 16 + piece * piece_stride),
-                           select(load(row) & (piece * 16 < row_bytes), Int(16), Int(0)));
+                           (row >= first) & (row < last) & (piece * 16 < row_bytes));
     }
   }
 
-  // Values of the vectorised cache: [element][key]. The first `count` of the 16 keys are copied, the others become zeros.
+  // Values of the vectorised cache: [element][key], eight keys in a piece; those among them that nobody may see are copied
+  // too, see hide_transposed.
   static FOVEA_DEVICE void vectorized_values(const Workgroup& wg, const char* from, int element_stride, int num_elements, int tile,
-                                             int sixteen, int count) {
+                                             int sixteen, int last) {
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int index = wg.thread() + c * kThreads;
-      const Int element = index / 2, half = index % 2;
-      const Int keys = lane_min(lane_max(count - half * 8, 0), 8);
+      const Int element = quotient<2>(index), half = remainder<2>(index);
       copy_async16<kExact>(wg, index < 16 * kPieces, swizzled<kTileKeys / 8>(element, half + sixteen * 2) + tile,
-                           from + to_long(element * element_stride + half * 16), select(element < num_elements, keys * 2, Int(0)));
+                           from + to_long(element * element_stride + half * 16), (element < num_elements) & (half * 8 < last));
     }
   }
 

@@ -99,11 +99,17 @@ struct TileKernel {
     num_tiles = context_tiles + (dense ? uniform_max(entry.kv_end - dense_begin + kTileKeys - 1, 0) / kTileKeys : 0);
   }
 
-  // Blocks that the keys of a tile lie in, one for each 16 keys; -1 where no key is wanted.
+  // Where the next tile's 16-key pieces lie; walks along with load_blocks.
+  struct BlockWalk {
+    int index;   // column of the block table
+    int within;  // key of the block
+  };
+  // Blocks that the keys of a tile lie in, one for each 16 keys, -1 where no key is wanted, and the first key in each.
   struct Blocks {
     int id[kSixteens];
+    int within[kSixteens];
   };
-  FOVEA_DEVICE void load_blocks(int i, Blocks& blocks) const {
+  FOVEA_DEVICE void load_blocks(int i, BlockWalk& walk, Blocks& blocks) const {
     if (i >= context_tiles) return;
     const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
     const int begin = tile_begin(i), end = tile_end(i);
@@ -112,73 +118,94 @@ struct TileKernel {
       const int t = begin + g * 16;
       bool any = t < end && t + 16 > needed.base.begin;
       if (has_ranges()) any = t < end && any_lane(wanted(wg.lane % 16 + t, end));
-      blocks.id[g] = any ? table[static_cast<uint32_t>(t) / static_cast<uint32_t>(p.layer.block_size)] : -1;
+      blocks.id[g] = any ? table[walk.index] : -1;
+      blocks.within[g] = walk.within;
+      walk.within += 16;
+      if (walk.within == p.layer.block_size) {
+        walk.within = 0;
+        ++walk.index;
+      }
     }
   }
+
+  static FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
 
   // Starts the copies of tile i.
   FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
     const Layer& layer = p.layer;
     const int begin = tile_begin(i), end = tile_end(i);
     const int key_bytes = layer.head_size * 2, value_bytes = layer.head_size_v * 2;
-    if (i >= context_tiles) {
-#pragma unroll
-      for (int g = 0; g < kSixteens; ++g) {
-        const int t = begin + g * 16;
-        const int64_t token = s.first_token + (t - s.context_len);
-        const auto load = [&](Int key) { return wanted(key + t, end); };
-        Copy::rows(wg, p.key.data + token * p.key.row_stride + kv_head * p.key.head_stride, static_cast<int>(p.key.row_stride),
-                   key_bytes, key_place(stage), g, load);
-        Copy::rows(wg, p.value.data + token * p.value.row_stride + kv_head * p.value.head_stride,
-                   static_cast<int>(p.value.row_stride), value_bytes, value_place(stage), g, load);
-      }
-      return;
-    }
+    const bool dense = i >= context_tiles;
+    const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
+    const int value_row = static_cast<int>(dense ? p.value.row_stride : p.value_cache.row_stride);
+    const char* key_base = dense ? p.key.data + kv_head * p.key.head_stride : p.key_cache.data + kv_head * p.key_cache.head_stride;
+    const char* value_base =
+        dense ? p.value.data + kv_head * p.value.head_stride : p.value_cache.data + kv_head * p.value_cache.head_stride;
+    // Offsets are made anew for each tile: kept, they would take registers that the sums need.
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
 #pragma unroll
     for (int g = 0; g < kSixteens; ++g) {
       const int t = begin + g * 16;
-      const int64_t block = blocks.id[g];
-      const int within = static_cast<uint32_t>(t) % static_cast<uint32_t>(layer.block_size);
-      const char* k = p.key_cache.data + block * p.key_cache.block_stride + within * p.key_cache.row_stride +
-                      kv_head * p.key_cache.head_stride;
-      const char* v = p.value_cache.data + block * p.value_cache.block_stride + within * p.value_cache.row_stride +
-                      kv_head * p.value_cache.head_stride;
-      const auto load = [&](Int key) { return wanted(key + t, block < 0 ? t : end); };
-      if (layer.vectorized) {
-        Copy::vectorized_keys(wg, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, load);
-        Copy::vectorized_values(wg, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g,
-                                block < 0 ? 0 : end - t);
+      const char* k;
+      const char* v;
+      int first = needed.base.begin - t, last = end - t;
+      if (dense) {
+        const int64_t token = s.first_token + (t - s.context_len);
+        k = key_base + token * p.key.row_stride;
+        v = value_base + token * p.value.row_stride;
       } else {
-        Copy::rows(wg, k, static_cast<int>(p.key_cache.row_stride), key_bytes, key_place(stage), g, load);
-        Copy::rows(wg, v, static_cast<int>(p.value_cache.row_stride), value_bytes, value_place(stage), g, load);
+        const int block = blocks.id[g];
+        // A block's bytes fit 32 bits, a cache's do not.
+        k = key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(blocks.within[g], key_row));
+        v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(blocks.within[g], value_row));
+        if (block < 0) last = 0;
+      }
+      if (!dense && layer.vectorized) {
+        if (has_ranges()) first = 0;
+        Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
+        Copy::vectorized_values(here, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g, last);
+      } else if (has_ranges()) {
+        const auto load = [&](Int row) { return (row < last) & wanted(row + t, end); };
+        Copy::some_rows(here, k, key_row, key_bytes, key_place(stage), g, load);
+        Copy::some_rows(here, v, value_row, value_bytes, value_place(stage), g, load);
+      } else {
+        Copy::rows(here, k, key_row, key_bytes, key_place(stage), g, first, last);
+        Copy::rows(here, v, value_row, value_bytes, value_place(stage), g, first, last);
       }
     }
   }
 
   FOVEA_DEVICE void copy_query() const {
     const Layer& layer = p.layer;
-#pragma unroll
+    const bool narrow = layer.query_type != DataType::kF16 && layer.query_type != DataType::kBF16;
+#pragma unroll 1
     for (int i = 0; i < kRows * kPieces; i += kThreads) {
       const Int index = wg.thread() + i;
-      const Int row = index / kPieces, piece = index % kPieces;
+      const Int row = quotient<kPieces>(index), piece = remainder<kPieces>(index);
       const Int packed = row + entry.row_begin;
       const Int token = packed / layer.group + s.first_token, head = packed % layer.group + kv_head * layer.group;
       const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
       const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
-      if (layer.query_type == DataType::kF16 || layer.query_type == DataType::kBF16) {
-        copy_async16<true>(wg, exists, swizzled<kPieces>(row, piece), p.query.data + (offset + to_long(piece * 16)),
-                           select(exists, Int(16), Int(0)));
+      const Int to = swizzled<kPieces>(row, piece);
+      if (narrow) {
+        lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), row >= 0);
       } else {
-        const Quad bytes = global_load_half_quad(p.query.data + (offset + to_long(piece * 8)), exists);
-        Quad q;
-#pragma unroll
-        for (int w = 0; w < 4; ++w) {
-          const Uint pair = bytes.w[w / 2] >> (w % 2 * 16);
-          q.w[w] = Pack16<Type>::pack(from_fp8(pair & 0xffu, layer.query_type), from_fp8((pair >> 8) & 0xffu, layer.query_type));
-        }
-        lds_store_quad(wg, swizzled<kPieces>(row, piece), q, exists | !exists);
+        copy_async16<true>(wg, exists, to, p.query.data + (offset + to_long(piece * 16)), exists);
       }
     }
+  }
+
+  // Eight elements of an fp8 query; zeros where there are none.
+  FOVEA_DEVICE Quad widen_fp8(Pointer from, Bool exists) const {
+    const Quad bytes = global_load_half_quad(from, exists);
+    Quad q;
+#pragma unroll
+    for (int w = 0; w < 4; ++w) {
+      const Uint pair = bytes.w[w / 2] >> (w % 2 * 16);
+      q.w[w] = Pack16<Type>::pack(from_fp8(pair & 0xffu, p.layer.query_type), from_fp8((pair >> 8) & 0xffu, p.layer.query_type));
+    }
+    return q;
   }
 
   // Everything between the first key and the last. c: what scores are multiplied with to get into the exp2 domain.
@@ -210,14 +237,15 @@ struct TileKernel {
     for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Float(0.0f);
 
     Blocks blocks;
+    BlockWalk walk = {entry.kv_begin / layer.block_size, entry.kv_begin % layer.block_size};
     copy_query();
 #pragma unroll
     for (int i = 0; i < Traits::kStages - 1; ++i) {
-      load_blocks(i, blocks);
+      load_blocks(i, walk, blocks);
       if (i < num_tiles) issue(i, i, blocks);
       copy_commit();
     }
-    load_blocks(Traits::kStages - 1, blocks);
+    load_blocks(Traits::kStages - 1, walk, blocks);
     copy_wait<Traits::kStages - 2>();
     wg.barrier();
     typename Ops::Query query;
@@ -231,7 +259,7 @@ struct TileKernel {
       }
       const int begin = tile_begin(i), end = tile_end(i);
       const bool transposed = layer.vectorized && i < context_tiles;
-      if (transposed && (begin < needed.base.begin || has_ranges())) {
+      if (transposed && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
         Copy::hide_transposed(wg, value_place(stage), [&](Int key) { return wanted(key + begin, end); });
         wg.barrier();
       }
@@ -239,7 +267,7 @@ struct TileKernel {
       const int next = i + Traits::kStages - 1;
       if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
       copy_commit();
-      load_blocks(next + 1, blocks);
+      load_blocks(next + 1, walk, blocks);
 
       typename Ops::Scores scores;
       const int first = key_wave * kWaveKeys;

@@ -39,6 +39,15 @@ FOVEA_DEVICE Float lane_max(Float a, Float b) { return fmaxf(a, b); }
 FOVEA_DEVICE Int lane_abs(Int a) { return a < 0 ? -a : a; }
 FOVEA_DEVICE Float lane_fma(Float a, Float b, Float c) { return fmaf(a, b, c); }
 FOVEA_DEVICE Float lane_sqrt(Float a) { return sqrtf(a); }
+// For lane values that are not negative.
+template <int kDivisor>
+FOVEA_DEVICE Int quotient(Int x) {
+  return static_cast<int32_t>(static_cast<uint32_t>(x) / kDivisor);
+}
+template <int kDivisor>
+FOVEA_DEVICE Int remainder(Int x) {
+  return static_cast<int32_t>(static_cast<uint32_t>(x) % kDivisor);
+}
 FOVEA_DEVICE Long to_long(Int a) { return a; }
 FOVEA_DEVICE Int to_int(Float a) { return static_cast<int32_t>(a); }
 FOVEA_DEVICE Uint as_uint(Int a) { return static_cast<uint32_t>(a); }
@@ -46,6 +55,12 @@ FOVEA_DEVICE Int as_int(Uint a) { return static_cast<int32_t>(a); }
 FOVEA_DEVICE Float to_float(Int a) { return static_cast<float>(a); }
 FOVEA_DEVICE Uint bits_of(Float a) { return __float_as_uint(a); }
 FOVEA_DEVICE Float float_of(Uint a) { return __uint_as_float(a); }
+
+// The same value, which the compiler may not compute ahead of where it is used.
+FOVEA_DEVICE Int opaque(Int x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
 
 // 2^x, relative error 2^-22; 0 for -inf.
 FOVEA_DEVICE Float exp2_fast(Float x) {
@@ -84,11 +99,14 @@ FOVEA_DEVICE Workgroup this_workgroup(void* lds) {
 
 // --- copies from global memory to shared memory; offsets in bytes from the workgroup's shared memory -----------------
 
-// Copies `valid` bytes (0..16) of 16, zeros behind them. 16-byte aligned; reads nothing if valid is 0. kAll: mask is true.
+// Copies 16 bytes, or writes 16 zeros and reads nothing where load is false. 16-byte aligned. kAll: mask is true.
 template <bool kAll>
-FOVEA_DEVICE void copy_async16(const Workgroup& wg, Bool mask, Int to, Pointer from, Int valid) {
+FOVEA_DEVICE void copy_async16(const Workgroup& wg, Bool mask, Int to, Pointer from, Bool load) {
   if (kAll || mask) {
-    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(wg.lds + to), "l"(from), "r"(valid));
+    // With a predicate this is one instruction; with a number of bytes it becomes a branch and a loop.
+    asm volatile(
+        "{ .reg .pred ignore; setp.eq.s32 ignore, %2, 0; cp.async.cg.shared.global.L2::128B [%0], [%1], 16, ignore; }" ::"r"(wg.lds + to),
+        "l"(from), "r"(static_cast<int>(load)));
   }
 }
 FOVEA_DEVICE void copy_commit() { asm volatile("cp.async.commit_group;"); }
@@ -246,19 +264,20 @@ struct Fragment4 {
   Uint r[4];
 };
 
-FOVEA_DEVICE Fragment4 load_matrices(const Workgroup& wg, Int from) {
+// address: wg.lds plus an offset, 16-byte aligned.
+FOVEA_DEVICE Fragment4 load_matrices(const Workgroup&, Int address) {
   Fragment4 f;
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(f.r[0]), "=r"(f.r[1]), "=r"(f.r[2]), "=r"(f.r[3])
-               : "r"(wg.lds + from)
+               : "r"(address)
                : "memory");
   return f;
 }
-FOVEA_DEVICE Fragment4 load_matrices_transposed(const Workgroup& wg, Int from) {
+FOVEA_DEVICE Fragment4 load_matrices_transposed(const Workgroup&, Int address) {
   Fragment4 f;
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(f.r[0]), "=r"(f.r[1]), "=r"(f.r[2]), "=r"(f.r[3])
-               : "r"(wg.lds + from)
+               : "r"(address)
                : "memory");
   return f;
 }

@@ -19,6 +19,13 @@ FOVEA_DEVICE Int swizzled(Int row, Int piece) {
   return (row * kPieces + (piece ^ key)) * 16;
 }
 
+// The address of the piece that is `pieces` (even) further on in the same row, from that of an even or odd piece of the first two.
+template <int kPieces>
+FOVEA_DEVICE Int advanced(Int address, int pieces) {
+  constexpr int kMask = kPieces % 8 == 0 ? 7 : 3;
+  return (address ^ ((pieces & kMask) * 16)) + (pieces & ~kMask) * 16;
+}
+
 // What one wave computes: kRows packed query rows against kKeys keys of a tile.
 template <class T, int kHeadSize_, int kRows_, int kKeys_>
 struct Tile {
@@ -83,8 +90,8 @@ struct Tile {
   }
 
   static FOVEA_DEVICE Fragment4 query_fragment(const Workgroup& wg, const Query& q, int block, int k) {
-    const Int row = block * 16 + wg.lane % 16;
-    return load_matrices(wg, q.lds + swizzled<kPieces>(row, k * 2 + wg.lane / 16));
+    const Int address = wg.lds + q.lds + swizzled<kPieces>(remainder<16>(wg.lane), quotient<16>(wg.lane));
+    return load_matrices(wg, advanced<kPieces>(opaque(address), k * 2) + block * 16 * kPieces * 16);
   }
 
   // scores = Q * K^T for keys [first, first + kKeys) of the tile at byte `lds`.
@@ -97,8 +104,8 @@ struct Tile {
         for (int e = 0; e < 4; ++e) s.v[m][n][e] = 0.0f;
       }
     }
-    const Int key = first + wg.lane % 8 + wg.lane / 16 * 8;
-    const Int piece = wg.lane / 8 % 2;
+    const Int key = remainder<8>(wg.lane) + quotient<16>(wg.lane) * 8 + first;
+    const Int address = wg.lds + lds + swizzled<kPieces>(key, remainder<2>(quotient<8>(wg.lane)));
 #pragma unroll
     for (int k = 0; k < kHeadSize / 16; ++k) {
       Fragment4 a[kRowBlocks];
@@ -112,7 +119,7 @@ struct Tile {
       }
 #pragma unroll
       for (int n = 0; n < kKeys / 8; n += 2) {
-        const Fragment4 b = load_matrices(wg, lds + swizzled<kPieces>(key + n * 8, k * 2 + piece));
+        const Fragment4 b = load_matrices(wg, advanced<kPieces>(address, k * 2) + n * 8 * kPieces * 16);
 #pragma unroll
         for (int m = 0; m < kRowBlocks; ++m) {
           multiply<T>(s.v[m][n], a[m], b.r[0], b.r[1]);
@@ -126,6 +133,10 @@ struct Tile {
   // (kTileKeys of them), as the vectorised cache stores values.
   template <bool kTransposed, int kTileKeys>
   static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
+    const Int lane_row = remainder<16>(wg.lane), lane_half = quotient<16>(wg.lane);
+    const Int address =
+        kTransposed ? wg.lds + lds + swizzled<kTileKeys / 8>(remainder<8>(wg.lane) + lane_half * 8, quotient<8>(lane_row) + first / 8)
+                    : wg.lds + lds + swizzled<kPieces>(lane_row + first, lane_half);
 #pragma unroll
     for (int k = 0; k < kKeys / 16; ++k) {
       Fragment4 a[kRowBlocks];
@@ -141,11 +152,9 @@ struct Tile {
       for (int n = 0; n < kHeadSize / 8; n += 2) {
         Fragment4 b;
         if constexpr (kTransposed) {
-          const Int row = n * 8 + wg.lane % 8 + wg.lane / 16 * 8;
-          b = load_matrices(wg, lds + swizzled<kTileKeys / 8>(row, (first + k * 16) / 8 + wg.lane / 8 % 2));
+          b = load_matrices(wg, advanced<kTileKeys / 8>(address, k * 2) + n * 8 * kTileKeys * 2);
         } else {
-          const Int row = first + k * 16 + wg.lane % 16;
-          b = load_matrices_transposed(wg, lds + swizzled<kPieces>(row, n + wg.lane / 16));
+          b = load_matrices_transposed(wg, advanced<kPieces>(address, n) + k * 16 * kPieces * 16);
         }
 #pragma unroll
         for (int m = 0; m < kRowBlocks; ++m) {
