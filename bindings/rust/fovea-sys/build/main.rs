@@ -22,9 +22,8 @@ fn main() {
     }
     println!("cargo:rerun-if-changed=build");
 
-    let mut include_dirs: Vec<PathBuf> = env::var_os("FOVEA_INCLUDE_DIR")
-        .map(|value| env::split_paths(&value).collect())
-        .unwrap_or_default();
+    let mut include_dirs: Vec<PathBuf> =
+        env::var_os("FOVEA_INCLUDE_DIR").map(|value| env::split_paths(&value).collect()).unwrap_or_default();
     let linked = env::var_os("CARGO_FEATURE_DYNAMIC_LOADING").is_none() && env::var_os("DOCS_RS").is_none();
     let generated = env::var_os("CARGO_FEATURE_GENERATE").is_some();
 

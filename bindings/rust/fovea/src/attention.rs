@@ -295,7 +295,8 @@ impl Attention {
     /// metadata is not committed. [`Status::WORKSPACE_TOO_SMALL`](crate::Status::WORKSPACE_TOO_SMALL).
     pub fn forward(&self, metadata: &Metadata, forward: Forward<'_>, workspace: &mut Workspace) -> Result<()> {
         let absent = sys::foveaTensor_t::default();
-        let mut args = sys::foveaForwardArgs_t { struct_size: size_of::<sys::foveaForwardArgs_t>(), ..Default::default() };
+        let mut args =
+            sys::foveaForwardArgs_t { struct_size: size_of::<sys::foveaForwardArgs_t>(), ..Default::default() };
         for (name, view, field) in [
             ("query", Some(forward.query), &mut args.query),
             ("key", forward.key, &mut args.key),

@@ -102,7 +102,8 @@ impl ContextBuilder {
         let mut handle = Handle(null_mut());
         // SAFETY: `info` is complete; the handle may be written to.
         check(unsafe { sys::foveaContextCreate(&info, &mut handle.0) })?;
-        let mut raw = sys::foveaContextInfo_t { struct_size: size_of::<sys::foveaContextInfo_t>(), ..Default::default() };
+        let mut raw =
+            sys::foveaContextInfo_t { struct_size: size_of::<sys::foveaContextInfo_t>(), ..Default::default() };
         // SAFETY: the handle was just made; `raw` says how long it is.
         check(unsafe { sys::foveaContextGetInfo(handle.0, &mut raw) })?;
         let info = ContextInfo {

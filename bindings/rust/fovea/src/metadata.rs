@@ -236,9 +236,7 @@ impl Metadata {
             return Err(Error::invalid(format!("block_table: {length} entries, expected at least {needed}")));
         }
         // SAFETY: the metadata is borrowed exclusively; the array is as long as rows, columns and stride ask, and copied.
-        check(unsafe {
-            sys::foveaMetadataSetBlockTable(self.raw(), HOST, seqs, columns, stride, block_table.as_ptr())
-        })
+        check(unsafe { sys::foveaMetadataSetBlockTable(self.raw(), HOST, seqs, columns, stride, block_table.as_ptr()) })
     }
 
     /// The same with a table in device memory, which is borrowed.

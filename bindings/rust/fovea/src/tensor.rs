@@ -111,8 +111,10 @@ impl Layout {
         if layout.ndim > 0 && strides.iter().all(|&stride| stride == 0) {
             return Err(Error::invalid(format!("strides: {strides:?} are all 0")));
         }
-        let span = layout.span().filter(|&elements| i64::try_from(elements).is_ok());
-        span.ok_or_else(|| Error::invalid(format!("shape: {shape:?} with strides {strides:?} is too large")))?;
+        let countable = |number: &usize| i64::try_from(*number).is_ok();
+        if !layout.span().is_some_and(|span| countable(&span)) || !shape.iter().chain(strides).all(countable) {
+            return Err(Error::invalid(format!("shape: {shape:?} with strides {strides:?} is too large")));
+        }
         Ok(layout)
     }
 

@@ -66,14 +66,8 @@ fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> T {
 }
 
 fn data_type(value: &Value) -> DataType {
-    let known = [
-        DataType::F32,
-        DataType::F16,
-        DataType::BF16,
-        DataType::F8_E4M3FN,
-        DataType::F8_E4M3FNUZ,
-        DataType::F8_E5M2,
-    ];
+    let known =
+        [DataType::F32, DataType::F16, DataType::BF16, DataType::F8_E4M3FN, DataType::F8_E4M3FNUZ, DataType::F8_E5M2];
     choice(value, &known.map(|data_type| (data_type.name(), data_type)))
 }
 
@@ -254,13 +248,10 @@ fn run(case: &Value) -> Result<(Vec<f32>, Vec<f32>), Failure> {
     let attention = Attention::new(&context, &config, Backend::AUTO).map_err(at("attention"))?;
 
     let limits = &case["limits"];
-    let limits = Limits::new(
-        number(&limits["max_num_seqs"]),
-        number(&limits["max_num_tokens"]),
-        number(&limits["max_seq_len"]),
-    )
-    .max_blocks_per_seq(number(&limits["max_blocks_per_seq"]))
-    .max_prefix_ranges(number(&limits["max_prefix_ranges"]));
+    let limits =
+        Limits::new(number(&limits["max_num_seqs"]), number(&limits["max_num_tokens"]), number(&limits["max_seq_len"]))
+            .max_blocks_per_seq(number(&limits["max_blocks_per_seq"]))
+            .max_prefix_ranges(number(&limits["max_prefix_ranges"]));
     let mut metadata = Metadata::new(&context, &limits).map_err(at("metadata"))?;
     fill_metadata(&mut metadata, &case["metadata"]).map_err(at("metadata"))?;
 
@@ -324,7 +315,8 @@ fn run(case: &Value) -> Result<(Vec<f32>, Vec<f32>), Failure> {
         forward = forward.kv_cache(key_cache.view(&key_shape), value_cache.view(&value_shape));
     }
     if !rows.is_empty() {
-        forward = forward.key_value(key.view(&[num_tokens, kv_heads, size]), value.view(&[num_tokens, kv_heads, size_v]));
+        forward =
+            forward.key_value(key.view(&[num_tokens, kv_heads, size]), value.view(&[num_tokens, kv_heads, size_v]));
     }
     if flag(&fields["lse"]) {
         forward = forward.lse(lse.view_mut(&lse_shape));
@@ -353,8 +345,7 @@ fn run(case: &Value) -> Result<(Vec<f32>, Vec<f32>), Failure> {
 fn cases_give_the_expected_values() {
     for case in entries(&document(), "cases") {
         let name = case["name"].as_str().expect("a name");
-        let (output, lse) =
-            run(case).unwrap_or_else(|failure| panic!("{name}: {}: {}", failure.step, failure.error));
+        let (output, lse) = run(case).unwrap_or_else(|failure| panic!("{name}: {}: {}", failure.step, failure.error));
         let expected = &case["expect"];
         expect_near(name, "output", &expected["output"], &expected["output_tolerance"], &output);
         expect_near(name, "lse", &expected["lse"], &expected["lse_tolerance"], &lse);
