@@ -20,23 +20,26 @@ struct TileTraits {
   static constexpr int kHeadSize = kHeadSize_;  // of query, key and value, each padded to it
   static constexpr int kKind = kKind_;
   static constexpr bool kFeatures = kFeatures_;  // soft cap, ALiBi, prefix ranges
-  static constexpr bool kWide = kHeadSize > 128;
-  static constexpr int kRows = kKind == kSmall ? kSmallRows : kKind == kMedium ? kMediumRows : kLargeRows;
-  static constexpr int kWaveRows = kKind == kLarge && !kWide ? 32 : 16;
+  static constexpr TileShape kShape = TargetShapes::of(kHeadSize, kKind);
+  static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind);
+  static_assert(TargetShapes::kWaveSize == kWaveSize);
+  static constexpr int kRows = rows_of_kind(kKind);
+  static constexpr int kWaveRows = kShape.wave_rows;
   static constexpr int kRowWaves = kRows / kWaveRows;
-  static constexpr int kKeyWaves = kKind == kSmall ? 4 : 1;
-  static constexpr int kTileKeys = kWide && kKind != kSmall ? 32 : 64;
-  static constexpr int kStages = kKind == kLarge || kWide ? 2 : 3;
-  static constexpr int kThreads = kRowWaves * kKeyWaves * kWaveSize;
-  static constexpr int kWorkgroupsPerUnit = kWide ? 1 : 2;
+  static constexpr int kKeyWaves = kShape.key_waves;
+  static constexpr int kTileKeys = kShape.tile_keys;
+  static constexpr int kStages = kShape.stages;
+  static constexpr int kThreads = kSizes.threads;
+  static constexpr int kWorkgroupsPerUnit = kShape.workgroups;
+  static constexpr bool kQueryFirst = kShape.query_first;
 
-  static constexpr int kTileBytes = kTileKeys * kHeadSize * 2;
-  static constexpr int kQueryBytes = kRows * kHeadSize * 2;
-  static constexpr int kStateStride = kHeadSize + 4;  // floats of a row's sums in shared memory
-  static constexpr int kStateBytes = kKeyWaves * kRows * (kStateStride + 2) * 4;
-  static constexpr int kLoopBytes = kQueryBytes + kStages * 2 * kTileBytes;
-  static constexpr int kExchange = kLoopBytes > kStateBytes ? kLoopBytes : kStateBytes;  // a word behind everything
-  static constexpr int kLdsBytes = kExchange + 16;
+  static constexpr int kTileBytes = kSizes.tile_bytes;
+  static constexpr int kTilesAt = kSizes.tiles_at;
+  static constexpr int kStateStride = kSizes.state_stride;
+  static constexpr int kStateParts = kShape.state_parts;
+  static constexpr int kStateRows = kSizes.state_rows;
+  static_assert(kStateRows % kWaveRows == 0);
+  static constexpr int kLdsBytes = kSizes.lds_bytes;
 };
 
 template <class Traits>
@@ -74,7 +77,7 @@ struct TileKernel {
   FOVEA_DEVICE int tile_end(int i) const {
     return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? context_end : entry.kv_end);
   }
-  FOVEA_DEVICE static int key_place(int stage) { return Traits::kQueryBytes + stage * 2 * Traits::kTileBytes; }
+  FOVEA_DEVICE static int key_place(int stage) { return Traits::kTilesAt + stage * 2 * Traits::kTileBytes; }
   FOVEA_DEVICE static int value_place(int stage) { return key_place(stage) + Traits::kTileBytes; }
 
   FOVEA_DEVICE bool has_ranges() const { return kFeatures && p.layer.prefix_ranges != PrefixRanges::kNone; }
@@ -238,7 +241,15 @@ struct TileKernel {
 
     Blocks blocks;
     BlockWalk walk = {entry.kv_begin / layer.block_size, entry.kv_begin % layer.block_size};
+    typename Ops::Query query;
     copy_query();
+    if constexpr (Traits::kQueryFirst) {
+      copy_commit();
+      copy_wait<0>();
+      wg.barrier();
+      Ops::load_query(wg, 0, wave_row, query);
+      wg.barrier();
+    }
 #pragma unroll
     for (int i = 0; i < Traits::kStages - 1; ++i) {
       load_blocks(i, walk, blocks);
@@ -248,8 +259,7 @@ struct TileKernel {
     load_blocks(Traits::kStages - 1, walk, blocks);
     copy_wait<Traits::kStages - 2>();
     wg.barrier();
-    typename Ops::Query query;
-    Ops::load_query(wg, 0, wave_row, query);
+    if constexpr (!Traits::kQueryFirst) Ops::load_query(wg, 0, wave_row, query);
 
     int stage = 0;
     for (int i = 0; i < num_tiles; ++i) {
@@ -368,27 +378,32 @@ struct TileKernel {
   // --- the end: states go through shared memory, where waves meet and rows become contiguous ---
 
   FOVEA_DEVICE static Int sums_place(Int row, Int element) { return (row * Traits::kStateStride + element) * 4; }
-  FOVEA_DEVICE static Int stats_place(Int row) { return (Traits::kKeyWaves * kRows * Traits::kStateStride + row * 2) * 4; }
+  FOVEA_DEVICE static Int stats_place(Int row) { return (Traits::kKeyWaves * Traits::kStateRows * Traits::kStateStride + row * 2) * 4; }
 
-  FOVEA_DEVICE void publish(typename Ops::Sums& sums, const RowValues& max, const RowValues& sum) const {
-    const int row_wave = wg.wave / Traits::kKeyWaves, key_wave = wg.wave % Traits::kKeyWaves;
-    const int first = key_wave * kRows + row_wave * Traits::kWaveRows;
+  // The states of one part of the rows.
+  FOVEA_DEVICE void publish(int part, typename Ops::Sums& sums, const RowValues& max, const RowValues& sum) const {
+    constexpr int kPartWaves = Traits::kStateRows / Traits::kWaveRows;
+    const int row_wave = wg.wave / Traits::kKeyWaves - part * kPartWaves, key_wave = wg.wave % Traits::kKeyWaves;
+    if (part > 0) wg.barrier();
+    if (Traits::kStateParts == 1 || (row_wave >= 0 && row_wave < kPartWaves)) {
+      const int first = key_wave * Traits::kStateRows + row_wave * Traits::kWaveRows;
 #pragma unroll
-    for (int r = 0; r < Ops::kRowSlots; ++r) {
-      const Int row = Ops::row_of(wg.lane, r) + first;
-      const Bool leader = Ops::row_leader(wg.lane);
-      lds_store(wg, stats_place(row), max.v[r], leader);
-      lds_store(wg, stats_place(row) + 4, sum.v[r], leader);
-    }
+      for (int r = 0; r < Ops::kRowSlots; ++r) {
+        const Int row = Ops::row_of(wg.lane, r) + first;
+        const Bool leader = Ops::row_leader(wg.lane);
+        lds_store(wg, stats_place(row), max.v[r], leader);
+        lds_store(wg, stats_place(row) + 4, sum.v[r], leader);
+      }
 #pragma unroll
-    for (int i = 0; i < Ops::kOutSlots; ++i) {
-      const Int row = Ops::row_of(wg.lane, Ops::out_row_slot(i)) + first;
-      lds_store(wg, sums_place(row, Ops::out_element(wg.lane, i)), Ops::sum(sums, i), row >= 0);
+      for (int i = 0; i < Ops::kOutSlots; ++i) {
+        const Int row = Ops::row_of(wg.lane, Ops::out_row_slot(i)) + first;
+        lds_store(wg, sums_place(row, Ops::out_element(wg.lane, i)), Ops::sum(sums, i), row >= 0);
+      }
     }
     wg.barrier();
   }
 
-  // State and four sums of a row, the key waves combined.
+  // State and four sums of a row of the published part, the key waves combined.
   FOVEA_DEVICE RowState collect(Int row, Int element, Float (&v)[4]) const {
     RowState state = {lds_load(wg, stats_place(row)), lds_load(wg, stats_place(row) + 4)};
     const Quad q = lds_load_quad(wg, sums_place(row, element));
@@ -396,7 +411,7 @@ struct TileKernel {
     for (int i = 0; i < 4; ++i) v[i] = float_of(q.w[i]);
 #pragma unroll
     for (int w = 1; w < Traits::kKeyWaves; ++w) {
-      const Int other_row = row + w * kRows;
+      const Int other_row = row + w * Traits::kStateRows;
       const RowState other = {lds_load(wg, stats_place(other_row)), lds_load(wg, stats_place(other_row) + 4)};
       const Quad o = lds_load_quad(wg, sums_place(other_row, element));
       Float scale, other_scale;
@@ -411,45 +426,51 @@ struct TileKernel {
     return (static_cast<int64_t>(entry.first_slot + split) * p.layer.num_kv_heads + kv_head) * kRows;
   }
 
-  // Calls f(row, element, mask) for every four elements of the workgroup's rows.
+  // Calls f(row, element, mask) for every four elements of rows [0, count).
   template <class F>
-  FOVEA_DEVICE void for_each_four(F f) const {
+  FOVEA_DEVICE void for_each_four(int count, F f) const {
     const int fours = p.layer.head_size_v / 4;
-    for (int i = 0; i < rows * fours; i += kThreads) {
+    for (int i = 0; i < count * fours; i += kThreads) {
       const Int index = wg.thread() + i;
-      const Bool mask = index < rows * fours;
+      const Bool mask = index < count * fours;
       const Int row = select(mask, index / fours, Int(0));
       f(row, select(mask, index % fours, Int(0)) * 4, mask);
     }
   }
 
-  FOVEA_DEVICE void finish() const {
+  FOVEA_DEVICE void finish(typename Ops::Sums& sums, const RowValues& max, const RowValues& sum) const {
     const RowWriter writer(p, s, kv_head);
-    if (entry.num_splits == 1) {
-      for_each_four([&](Int row, Int element, Bool mask) {
-        Float v[4];
-        const RowState state = collect(row, element, v);
-        writer.write(row + entry.row_begin, element, state, v, mask);
-      });
-      return;
-    }
     float* partials = p.partials;
     float* stats = p.partial_stats;
     const int head_size_v = p.layer.head_size_v;
-    for_each_four([&](Int row, Int element, Bool mask) {
-      Float v[4];
-      const RowState state = collect(row, element, v);
-      const Long at = to_long(row) + partial_row(entry.split);
-      Quad q;
+    for (int part = 0; part < Traits::kStateParts; ++part) {
+      publish(part, sums, max, sum);
+      const int first = part * Traits::kStateRows;
+      const int count = uniform_min(rows - first, Traits::kStateRows);
+      if (entry.num_splits == 1) {
+        for_each_four(count, [&](Int row, Int element, Bool mask) {
+          Float v[4];
+          const RowState state = collect(row, element, v);
+          writer.write(row + (first + entry.row_begin), element, state, v, mask);
+        });
+        continue;
+      }
+      for_each_four(count, [&](Int row, Int element, Bool mask) {
+        Float v[4];
+        const RowState state = collect(row, element, v);
+        const Long at = to_long(row) + (partial_row(entry.split) + first);
+        Quad q;
 #pragma unroll
-      for (int i = 0; i < 4; ++i) q.w[i] = bits_of(v[i]);
-      global_store_quad(reinterpret_pointer<char>(partials + (at * head_size_v + to_long(element))), q, mask);
-      global_store(stats + at * 2, state.max, mask & (element == 0));
-      global_store(stats + at * 2 + 1, state.sum, mask & (element == 0));
-    });
+        for (int i = 0; i < 4; ++i) q.w[i] = bits_of(v[i]);
+        global_store_quad(reinterpret_pointer<char>(partials + (at * head_size_v + to_long(element))), q, mask);
+        global_store(stats + at * 2, state.max, mask & (element == 0));
+        global_store(stats + at * 2 + 1, state.sum, mask & (element == 0));
+      });
+    }
+    if (entry.num_splits == 1) return;
     int32_t* counter = p.plan.counters + static_cast<int64_t>(entry.counter) * p.layer.num_kv_heads + kv_head;
-    if (arrive(wg, counter, Traits::kExchange) != entry.num_splits - 1) return;
-    for_each_four([&](Int row, Int element, Bool mask) {
+    if (arrive(wg, counter, 0) != entry.num_splits - 1) return;
+    for_each_four(rows, [&](Int row, Int element, Bool mask) {
       RowState state = {Float(-INFINITY), Float(0.0f)};
       for (int i = 0; i < entry.num_splits; ++i) {
         const Long at = (to_long(row) + partial_row(i)) * 2;
@@ -493,8 +514,7 @@ struct TileKernel {
 #pragma unroll
       for (int r = 0; r < Ops::kRowSlots; ++r) sum.v[r] = float_of(Uint(0x7fc00000u));
     }
-    publish(sums, max, sum);
-    finish();
+    finish(sums, max, sum);
   }
 };
 

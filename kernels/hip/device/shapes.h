@@ -1,0 +1,47 @@
+// How an attention tile is cut for each architecture: data for kernels, for whoever launches them and for whoever lists them.
+#pragma once
+
+#include "kernels/hip/params.h"
+
+namespace fovea::hip {
+
+struct TileShape {
+  int wave_rows;     // packed rows of one wave
+  int key_waves;     // waves that share the keys of a tile
+  int tile_keys;
+  int stages;        // tiles of keys and values in shared memory
+  int workgroups;    // per compute unit at least: bounds a lane's registers
+  int state_parts;   // the rows' states go through shared memory in this many parts
+  bool query_first;  // queries are in registers before the first tile is copied, and tiles take their place
+};
+
+constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind == kMedium ? kMediumRows : kLargeRows; }
+
+// Bytes of shared memory and what else follows from a shape.
+struct TileSizes {
+  int threads;
+  int query_bytes;
+  int tile_bytes;     // keys or values of one stage
+  int tiles_at;       // offset of the first stage
+  int state_stride;   // floats of a row's sums
+  int state_rows;     // of one part
+  int lds_bytes;
+};
+
+constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_size, int kind) {
+  TileSizes s = {};
+  const int rows = rows_of_kind(kind);
+  s.threads = rows / shape.wave_rows * shape.key_waves * wave_size;
+  s.query_bytes = rows * head_size * 2;
+  s.tile_bytes = shape.tile_keys * head_size * 2;
+  s.tiles_at = shape.query_first ? 0 : s.query_bytes;
+  s.state_stride = head_size + 4;
+  s.state_rows = rows / shape.state_parts;
+  s.lds_bytes = s.tiles_at + shape.stages * 2 * s.tile_bytes;
+  const int state_bytes = shape.key_waves * s.state_rows * (s.state_stride + 2) * 4;
+  if (s.lds_bytes < s.query_bytes) s.lds_bytes = s.query_bytes;
+  if (s.lds_bytes < state_bytes) s.lds_bytes = state_bytes;
+  return s;
+}
+
+}  // namespace fovea::hip

@@ -1,0 +1,89 @@
+// Tiles on AMD. A workgroup has 64 KB of LDS, on gfx950 160 KB, so queries do not stay there beside the tiles, and states pass
+// through it in parts.
+#pragma once
+
+#include "kernels/hip/device/shapes.h"
+
+namespace fovea::hip {
+
+// gfx90a and gfx942: four SIMDs with 512 registers a lane, 64 KB of LDS for all workgroups of a compute unit.
+struct CdnaShapes {
+  static constexpr int kWaveSize = 64;
+
+  static constexpr TileShape of(int head_size, int kind) {
+    const bool wide = head_size > 128;
+    TileShape s = {};
+    s.stages = 2;
+    s.query_first = true;
+    s.workgroups = wide ? 1 : 2;
+    if (kind == kSmall) {
+      s.wave_rows = 16;
+      s.key_waves = wide ? 2 : 4;
+      s.tile_keys = wide ? 32 : 64;
+      s.workgroups = head_size > 64 ? 1 : 2;
+      s.state_parts = 1;
+    } else if (kind == kMedium) {
+      // Two waves share the keys: half the reads of LDS that four waves of 16 rows would make.
+      s.wave_rows = wide ? 16 : 32;
+      s.key_waves = wide ? 1 : 2;
+      s.tile_keys = head_size <= 64 ? 64 : 32;
+      s.state_parts = 2;
+    } else {
+      s.wave_rows = wide ? 16 : 32;
+      s.key_waves = 1;
+      s.tile_keys = head_size <= 64 ? 64 : 32;
+      s.state_parts = 4;
+    }
+    return s;
+  }
+};
+
+// gfx950: as gfx942 with 160 KB of LDS and matrix instructions of twice the depth.
+struct Gfx950Shapes {
+  static constexpr int kWaveSize = 64;
+
+  static constexpr TileShape of(int head_size, int kind) {
+    const bool wide = head_size > 128;
+    TileShape s = {};
+    s.stages = 2;
+    s.query_first = true;
+    s.workgroups = wide ? 1 : 2;
+    if (kind == kSmall) {
+      s.wave_rows = 16;
+      s.key_waves = 4;
+      s.tile_keys = 64;
+      s.state_parts = 1;
+    } else if (kind == kMedium) {
+      s.wave_rows = wide ? 16 : 32;
+      s.key_waves = wide ? 1 : 2;
+      s.tile_keys = 64;
+      s.state_parts = 2;
+    } else {
+      s.wave_rows = wide ? 16 : 32;
+      s.key_waves = 1;
+      s.tile_keys = 64;
+      s.state_parts = 4;
+    }
+    return s;
+  }
+};
+
+// gfx11 and gfx12: 256 registers a lane, waves of 32.
+struct RdnaShapes {
+  static constexpr int kWaveSize = 32;
+
+  static constexpr TileShape of(int head_size, int kind) {
+    const bool wide = head_size > 128;
+    TileShape s = {};
+    s.stages = 2;
+    s.query_first = true;
+    s.workgroups = 1;
+    s.wave_rows = 16;
+    s.key_waves = kind != kSmall ? 1 : wide ? 2 : 4;
+    s.tile_keys = head_size <= 64 || (kind == kSmall && !wide) ? 64 : 32;
+    s.state_parts = kind == kSmall ? 1 : kind == kMedium ? 2 : 4;
+    return s;
+  }
+};
+
+}  // namespace fovea::hip

@@ -1,0 +1,25 @@
+// Tiles on NVIDIA: up to 227 KB of shared memory in a multiprocessor, 255 registers a thread.
+#pragma once
+
+#include "kernels/hip/device/shapes.h"
+
+namespace fovea::hip {
+
+struct NvidiaShapes {
+  static constexpr int kWaveSize = 32;
+
+  static constexpr TileShape of(int head_size, int kind) {
+    const bool wide = head_size > 128;
+    TileShape s = {};
+    s.wave_rows = kind == kLarge && !wide ? 32 : 16;
+    s.key_waves = kind == kSmall ? 4 : 1;
+    s.tile_keys = wide && kind != kSmall ? 32 : 64;
+    s.stages = kind == kLarge || wide ? 2 : 3;
+    s.workgroups = wide ? 1 : 2;
+    s.state_parts = 1;
+    s.query_first = false;
+    return s;
+  }
+};
+
+}  // namespace fovea::hip
