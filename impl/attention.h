@@ -30,6 +30,12 @@ class Attention : public Object {
   Attention(Context* context, foveaBackend_t backend, const LayerConfig& config)
       : Object(kKind), context_(context), backend_(backend), config_(config) {}
 
+  // What every use of a batch checks before anything else; also says how the batch is masked.
+  foveaStatus_t open_batch(const Metadata& metadata, int32_t causal, const CommittedBatch** batch,
+                           CausalMode* mode) const;
+  // Encoder attention has no context: what the host knows of the lengths must agree.
+  foveaStatus_t check_encoder_lengths(const CommittedBatch& batch) const;
+
   Ref<Context> context_;
 
  private:
@@ -40,5 +46,8 @@ class Attention : public Object {
 // Selects the backend where none is named, and binds to it.
 foveaStatus_t create_attention(Context* context, const LayerConfig& config, foveaBackend_t requested,
                                Attention** attention);
+
+// Combines partial states on the context's device.
+foveaStatus_t merge_attention_states(const Context& context, const foveaMergeArgs_t& args);
 
 }  // namespace fovea

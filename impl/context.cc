@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
@@ -85,22 +86,34 @@ foveaStatus_t Context::create(const foveaContextCreateInfo_t* given, Context** c
                          info.allocate == nullptr ? "free" : "allocate");
 
   if (info.device != FOVEA_DEVICE_CPU) {
-    // No module of this version can be dispatched to, so each attempt ends in a reason.
-    const ModuleDevice found = find_gpu(info.device, info.device_ordinal);
+    std::unique_ptr<GpuDevice> gpu;
+    const ModuleDevice found = find_gpu(
+        info.device, info.device_ordinal,
+        [](void* user, const ModuleDevice& device) {
+          return GpuDevice::create(device, static_cast<std::unique_ptr<GpuDevice>*>(user));
+        },
+        &gpu);
+    if (found.status == FOVEA_STATUS_SUCCESS) {
+      log(FOVEA_LOG_INFO, "%s context: device %d, %s (%s)", device_name(found.kind), found.ordinal, found.info.name,
+          found.info.architecture);
+      *context = new Context(info, 0, std::move(gpu));
+      return FOVEA_STATUS_SUCCESS;
+    }
     if (info.device != FOVEA_DEVICE_AUTO) return fail(found.status, "device: %s", found.reason.c_str());
     log(FOVEA_LOG_INFO, "no usable GPU, taking the CPU: %s", found.reason.c_str());
   }
   FOVEA_REQUIRE_ARGUMENT(info.device_ordinal == 0, "device_ordinal: %d, must be 0 on a CPU", info.device_ordinal);
 
-  auto* created = new Context(info, info.num_threads == 0 ? count_cpus() : info.num_threads);
+  auto* created = new Context(info, info.num_threads == 0 ? count_cpus() : info.num_threads, nullptr);
   log(FOVEA_LOG_INFO, "CPU context: %d threads%s, kernels %s", created->num_threads_,
       created->parallel_for_ != nullptr ? " (the caller's parallel-for)" : "", created->kernels_->name);
   *context = created;
   return FOVEA_STATUS_SUCCESS;
 }
 
-Context::Context(const foveaContextCreateInfo_t& info, int32_t num_threads)
+Context::Context(const foveaContextCreateInfo_t& info, int32_t num_threads, std::unique_ptr<GpuDevice> gpu)
     : Object(kKind),
+      gpu_(std::move(gpu)),
       num_threads_(num_threads),
       kernels_(&cpu::kernels()),
       allocator_(info.allocate != nullptr ? Allocator{info.allocate, info.free, info.allocator_user}
@@ -112,8 +125,14 @@ Context::~Context() { ThreadPool::destroy(pool_.load(std::memory_order_acquire))
 
 foveaStatus_t Context::get_info(foveaContextInfo_t* out) const {
   foveaContextInfo_t info = {};
-  info.device = FOVEA_DEVICE_CPU;
+  info.device = device();
   info.num_threads = num_threads_;
+  if (gpu_ != nullptr) {
+    info.device_ordinal = gpu_->ordinal();
+    copy_text(info.device_name, sizeof(info.device_name), gpu_->info().name);
+    copy_text(info.architecture, sizeof(info.architecture), gpu_->info().architecture);
+    return write_struct(info, "info", out);
+  }
   describe_cpu(info.device_name, sizeof(info.device_name));
   copy_text(info.architecture, sizeof(info.architecture), kernels_->name);
   return write_struct(info, "info", out);

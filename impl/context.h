@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 
 #include "fovea/fovea.h"
+#include "impl/gpu_device.h"
 #include "impl/memory.h"
 #include "impl/object.h"
 #include "impl/thread_pool.h"
@@ -19,7 +21,10 @@ class Context : public Object {
   // `info` may be NULL.
   static foveaStatus_t create(const foveaContextCreateInfo_t* info, Context** context);
 
-  foveaDevice_t device() const { return FOVEA_DEVICE_CPU; }
+  foveaDevice_t device() const { return gpu_ == nullptr ? FOVEA_DEVICE_CPU : gpu_->kind(); }
+  // nullptr on a CPU.
+  const GpuDevice* gpu() const { return gpu_.get(); }
+  // Of a CPU; 0 on a GPU.
   int32_t num_threads() const { return num_threads_; }
   const cpu::KernelTable& kernels() const { return *kernels_; }
   foveaStatus_t get_info(foveaContextInfo_t* info) const;
@@ -34,13 +39,14 @@ class Context : public Object {
   cpu::Parallel parallel() const;
 
  private:
-  Context(const foveaContextCreateInfo_t& info, int32_t num_threads);
+  Context(const foveaContextCreateInfo_t& info, int32_t num_threads, std::unique_ptr<GpuDevice> gpu);
   ~Context() override;
 
   static void run_tasks(void* user, int32_t num_tasks, void (*task)(void* data, int32_t index), void* data);
   // The pool of this process; starts one where there is none or where fork() left only the parent's.
   ThreadPool* pool();
 
+  std::unique_ptr<GpuDevice> gpu_;
   int32_t num_threads_;
   const cpu::KernelTable* kernels_;
   Allocator allocator_;

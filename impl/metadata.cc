@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "impl/error.h"
@@ -81,6 +82,7 @@ foveaStatus_t Metadata::create(Context* context, const foveaMetadataLimits_t* gi
                 "limits: max_num_seqs %d with max_blocks_per_seq %d and max_prefix_ranges %d exceed memory",
                 limits.max_num_seqs, limits.max_blocks_per_seq, limits.max_prefix_ranges);
 
+  if (context->gpu() != nullptr) FOVEA_TRY(context->gpu()->check_process());
   auto* created = new Metadata(context, limits);
   auto* base = static_cast<char*>(context->allocate(sum.total()));
   if (base == nullptr) {
@@ -89,6 +91,15 @@ foveaStatus_t Metadata::create(Context* context, const foveaMetadataLimits_t* gi
   }
   created->memory_ = base;
   created->memory_size_ = sum.total();
+  if (context->gpu() != nullptr) {
+    const std::array<size_t, kBatchArrays> capacities = {
+        seqs + 1, seqs, seqs, range_values > 0 ? seqs + 1 : 0, range_values, table};
+    if (const foveaStatus_t status = DeviceArrays::create(*context->gpu(), capacities, &created->device_arrays_);
+        status != FOVEA_STATUS_SUCCESS) {
+      created->release();
+      return status;
+    }
+  }
   Array* const arrays[6] = {&created->query_start_loc_, &created->seq_lens_, &created->flags_,
                             &created->range_start_loc_, &created->ranges_,   &created->table_};
   for (int buffer = 0; buffer < 2; ++buffer) {
@@ -282,16 +293,50 @@ foveaStatus_t Metadata::stage_borrowed() {
   return FOVEA_STATUS_SUCCESS;
 }
 
+// Arrays of the host that are new since the last commit. Addresses that the device cannot reach are refused here, before
+// anything reads them.
+foveaStatus_t Metadata::upload_staged(void* stream) {
+  const Staged& s = staged_;
+  const auto seqs = static_cast<size_t>(s.num_seqs);
+  const FoveaModulePointer borrowed[] = {
+      {query_start_loc_.borrowed, "query_start_loc"}, {seq_lens_.borrowed, "seq_lens"},
+      {flags_.borrowed, "causal"},                    {range_start_loc_.borrowed, "range_start_loc"},
+      {ranges_.borrowed, "ranges"},                   {s.borrowed_table, "block_table"}};
+  const GpuDevice& gpu = *context_->gpu();
+  FOVEA_TRY(gpu.call(gpu.table().check_pointers, &borrowed[0], static_cast<int32_t>(std::size(borrowed))));
+
+  std::array<DeviceArrays::Source, kBatchArrays> sources;
+  const auto add = [&](BatchArray which, const Array& array, size_t count) {
+    sources[static_cast<size_t>(which)] = {array.spare(), count};
+  };
+  if (s.new_sequences && query_start_loc_.borrowed == nullptr) {
+    add(BatchArray::kQueryStartLoc, query_start_loc_, seqs + 1);
+    add(BatchArray::kSeqLens, seq_lens_, seqs);
+  }
+  if (s.has_flags && s.new_flags && flags_.borrowed == nullptr) add(BatchArray::kFlags, flags_, seqs);
+  if (s.has_ranges && s.new_ranges && ranges_.borrowed == nullptr) {
+    add(BatchArray::kRangeStartLoc, range_start_loc_, seqs + 1);
+    add(BatchArray::kRanges, ranges_, 2 * static_cast<size_t>(range_start_loc_.spare()[s.num_seqs]));
+  }
+  if (s.has_table && s.new_table) {
+    add(BatchArray::kBlockTable, table_, static_cast<size_t>(s.table_rows) * static_cast<size_t>(s.table_columns));
+  }
+  return device_arrays_->upload(sources, stream);
+}
+
 foveaStatus_t Metadata::commit(void* stream) {
-  FOVEA_REQUIRE_ARGUMENT(stream == nullptr, "stream: %p, expected NULL on a CPU", stream);
+  const bool on_device = device_arrays_ != nullptr;
+  FOVEA_REQUIRE_ARGUMENT(on_device || stream == nullptr, "stream: %p, expected NULL on a CPU", stream);
   FOVEA_REQUIRE(staged_.has_sequences, FOVEA_STATUS_INVALID_STATE,
                 "metadata: no sequences are set yet (foveaMetadataSetSequences comes first)");
+  if (on_device) FOVEA_TRY(context_->gpu()->check_process());
   // If this fails, the batch that was current is in use again.
   pending_ = false;
-  FOVEA_TRY(stage_borrowed());
+  if (!on_device) FOVEA_TRY(stage_borrowed());
   FOVEA_REQUIRE_ARGUMENT(!staged_.has_table || staged_.table_rows >= staged_.num_seqs,
                          "block_table: has %d rows, but the batch has %d sequences", staged_.table_rows,
                          staged_.num_seqs);
+  if (on_device) FOVEA_TRY(upload_staged(stream));
   publish();
   return FOVEA_STATUS_SUCCESS;
 }
@@ -311,20 +356,63 @@ void Metadata::publish() {
 
   batch_.num_seqs = s.num_seqs;
   batch_.num_tokens = s.num_tokens;
-  batch_.query_start_loc = query_start_loc_.committed();
-  batch_.seq_lens = seq_lens_.committed();
-  batch_.max_seq_len = 0;
-  for (int32_t i = 0; i < s.num_seqs; ++i) batch_.max_seq_len = std::max(batch_.max_seq_len, batch_.seq_lens[i]);
-  batch_.causal_per_sequence = s.has_flags ? flags_.committed() : nullptr;
-  const bool any_range = s.has_ranges && range_start_loc_.committed()[s.num_seqs] > 0;
-  batch_.range_start_loc = any_range ? range_start_loc_.committed() : nullptr;
-  batch_.ranges = any_range ? ranges_.committed() : nullptr;
-  batch_.block_table = !s.has_table ? nullptr : s.borrowed_table != nullptr ? s.borrowed_table : table_.committed();
   batch_.table_rows = s.has_table ? s.table_rows : 0;
   batch_.table_columns = s.has_table ? s.table_columns : 0;
   batch_.table_stride = s.has_table ? s.table_stride : 0;
+  publish_on_host();
+  if (device_arrays_ != nullptr) publish_on_device();
   committed_ = true;
   ++generation_;
+}
+
+void Metadata::publish_on_host() {
+  const Staged& s = staged_;
+  const bool knows_lengths = device_arrays_ == nullptr || query_start_loc_.borrowed == nullptr;
+  batch_.query_start_loc = query_start_loc_.committed();
+  batch_.seq_lens = seq_lens_.committed();
+  batch_.host_query_start_loc = knows_lengths ? batch_.query_start_loc : nullptr;
+  batch_.host_seq_lens = knows_lengths ? batch_.seq_lens : nullptr;
+  batch_.max_query_len = 0;
+  batch_.max_seq_len = 0;
+  for (int32_t i = 0; knows_lengths && i < s.num_seqs; ++i) {
+    batch_.max_query_len =
+        std::max(batch_.max_query_len, batch_.query_start_loc[i + 1] - batch_.query_start_loc[i]);
+    batch_.max_seq_len = std::max(batch_.max_seq_len, batch_.seq_lens[i]);
+  }
+  batch_.causal_per_sequence = s.has_flags ? flags_.committed() : nullptr;
+  const bool knows_ranges = s.has_ranges && (device_arrays_ == nullptr || ranges_.borrowed == nullptr);
+  batch_.num_ranges = knows_ranges ? range_start_loc_.committed()[s.num_seqs] : 0;
+  const bool any_range = batch_.num_ranges > 0;
+  batch_.range_start_loc = any_range ? range_start_loc_.committed() : nullptr;
+  batch_.ranges = any_range ? ranges_.committed() : nullptr;
+  batch_.block_table = !s.has_table ? nullptr : s.borrowed_table != nullptr ? s.borrowed_table : table_.committed();
+}
+
+// The same batch with the device's addresses.
+void Metadata::publish_on_device() {
+  const Staged& s = staged_;
+  const auto place = [this](BatchArray which, const Array& array) {
+    return array.borrowed != nullptr ? array.borrowed : device_arrays_->address(which);
+  };
+  batch_.query_start_loc = place(BatchArray::kQueryStartLoc, query_start_loc_);
+  batch_.seq_lens = place(BatchArray::kSeqLens, seq_lens_);
+  if (s.max_query_len > 0) batch_.max_query_len = std::min(s.max_query_len, s.num_tokens);
+  if (s.max_seq_len > 0) batch_.max_seq_len = std::min(s.max_seq_len, limits_.max_seq_len);
+  if (s.has_flags) batch_.causal_per_sequence = place(BatchArray::kFlags, flags_);
+  if (s.has_ranges && ranges_.borrowed != nullptr) batch_.num_ranges = s.num_ranges;
+  if (batch_.num_ranges > 0) {
+    batch_.range_start_loc = place(BatchArray::kRangeStartLoc, range_start_loc_);
+    batch_.ranges = place(BatchArray::kRanges, ranges_);
+  }
+  if (s.has_table && s.borrowed_table == nullptr) batch_.block_table = device_arrays_->address(BatchArray::kBlockTable);
+}
+
+foveaStatus_t Metadata::take_async_error(void* stream, int32_t* sequence) {
+  if (device_arrays_ != nullptr) return device_arrays_->take_async_error(stream, sequence);
+  FOVEA_REQUIRE_ARGUMENT(stream == nullptr, "stream: %p, expected NULL on a CPU", stream);
+  // Offending data is refused before anything runs.
+  *sequence = -1;
+  return FOVEA_STATUS_SUCCESS;
 }
 
 foveaStatus_t Metadata::get_batch(const CommittedBatch** batch) const {

@@ -3,33 +3,47 @@
 
 #include "fovea/fovea.h"
 #include "impl/context.h"
+#include "impl/device_arrays.h"
 #include "impl/object.h"
+#include "impl/plan_records.h"
 
 namespace fovea {
 
 // Fills in and checks limits.
 foveaStatus_t read_limits(const foveaMetadataLimits_t* given, foveaMetadataLimits_t* limits);
 
-// A committed batch in host memory. Pointers stay valid and constant until the next commit.
+// How one batch is masked: by a flag for each sequence, or one for all.
+enum class CausalMode : int32_t { kNonCausal = 0, kCausal = 1, kPerSequence = 2 };
+
+// A committed batch in the context's memory. Pointers stay valid until the next commit; in host memory, so does what
+// they point to.
 struct CommittedBatch {
   int32_t num_seqs = 0;
   int32_t num_tokens = 0;
-  int32_t max_seq_len = 0;                       // of the lengths themselves
+  // CPU: of the lengths themselves. GPU: the caller's bounds, where there are any, because a captured graph is replayed
+  // with other lengths.
+  int32_t max_query_len = 0;
+  int32_t max_seq_len = 0;
   const int32_t* query_start_loc = nullptr;      // [num_seqs + 1]
   const int32_t* seq_lens = nullptr;             // [num_seqs]
   const int32_t* causal_per_sequence = nullptr;  // [num_seqs] or nullptr
   const int32_t* range_start_loc = nullptr;      // [num_seqs + 1] or nullptr where no range is left
-  const int32_t* ranges = nullptr;               // [n, 2], without empty ones
+  const int32_t* ranges = nullptr;               // [num_ranges, 2]; without empty ones where the host knew them
+  int32_t num_ranges = 0;
   const int32_t* block_table = nullptr;          // [table_rows, table_columns] or nullptr
   int32_t table_rows = 0;
   int32_t table_columns = 0;
   int64_t table_stride = 0;
+  // What the host knows of the first two; nullptr where only the device does.
+  const int32_t* host_query_start_loc = nullptr;
+  const int32_t* host_seq_lens = nullptr;
 };
 
 // Behind foveaMetadata_t. All memory is taken at creation; setters and commits never allocate.
 //
 // Each array has two buffers: the committed one and the one setters write to. A commit checks what is staged as a whole
-// and swaps; one that fails leaves the current batch in use.
+// and swaps; one that fails leaves the current batch in use. On a GPU the buffers are what the host knows, and a commit
+// uploads what is new; arrays borrowed from the device are never looked at.
 class Metadata : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kMetadata;
@@ -46,6 +60,8 @@ class Metadata : public Object {
   foveaStatus_t set_prefix_ranges(foveaMemory_t memory, int32_t num_ranges, const int32_t* range_start_loc,
                                   const int32_t* ranges);
   foveaStatus_t commit(void* stream);
+  // The first sequence that a plan could not serve since the last commit or the last call of this.
+  foveaStatus_t take_async_error(void* stream, int32_t* sequence);
 
   // INVALID_STATE where nothing is committed, or something was set since.
   foveaStatus_t get_batch(const CommittedBatch** batch) const;
@@ -55,6 +71,11 @@ class Metadata : public Object {
   uint64_t id() const { return id_; }
   // Changes with every commit.
   uint64_t generation() const { return generation_; }
+
+  const foveaMetadataLimits_t& limits() const { return limits_; }
+  // Of a GPU.
+  const DeviceArrays* device_arrays() const { return device_arrays_.get(); }
+  PlanRecords& plans() const { return plans_; }
 
  private:
   // One of the arrays: two buffers, or a borrowed pointer that is copied at commit.
@@ -91,7 +112,10 @@ class Metadata : public Object {
   ~Metadata() override;
 
   foveaStatus_t stage_borrowed();
+  foveaStatus_t upload_staged(void* stream);
   void publish();
+  void publish_on_host();
+  void publish_on_device();
 
   Ref<Context> context_;
   foveaMetadataLimits_t limits_;
@@ -104,6 +128,9 @@ class Metadata : public Object {
   Array range_start_loc_;
   Array ranges_;
   Array table_;
+
+  std::unique_ptr<DeviceArrays> device_arrays_;  // on a GPU
+  mutable PlanRecords plans_;                    // likewise
 
   Staged staged_;
   bool pending_ = false;  // something was set since the last attempt to commit

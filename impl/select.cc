@@ -11,14 +11,14 @@ namespace {
 
 // All reasons against one backend on one device. One for another device is only asked whether it is there, and only if
 // it was named: asking could load a module.
-Reasons reasons_against(const Backend& backend, foveaDevice_t device, const LayerConfig& config, bool is_named) {
+Reasons reasons_against(const Backend& backend, const Context& context, const LayerConfig& config, bool is_named) {
   Reasons reasons;
-  if (backend.runs_on(device)) {
-    check_support(backend, config, &reasons);
+  if (backend.runs_on(context.device())) {
+    check_support(backend, &context, config, &reasons);
     return reasons;
   }
-  reasons.add(FOVEA_REASON_DEVICE, "does not run on the context's device (%s)", device_name(device));
-  if (std::string reason; is_named && !backend.available(&reason)) {
+  reasons.add(FOVEA_REASON_DEVICE, "does not run on the context's device (%s)", device_name(context.device()));
+  if (std::string reason; is_named && !backend.available(nullptr, &reason)) {
     reasons.add(FOVEA_REASON_UNAVAILABLE, "unavailable: %s", reason.c_str());
   }
   return reasons;
@@ -49,7 +49,7 @@ foveaStatus_t select_backend(BackendList backends, const Context& context, const
   std::string list;
   foveaStatus_t status = FOVEA_STATUS_NOT_SUPPORTED;
   for (const Backend* backend : backends) {
-    const Reasons reasons = reasons_against(*backend, context.device(), config, backend == explicit_one);
+    const Reasons reasons = reasons_against(*backend, context, config, backend == explicit_one);
     if (reasons.empty()) {
       if (explicit_one == nullptr || backend == explicit_one) {
         log(FOVEA_LOG_INFO, "backend %s %s", backend->name, explicit_one != nullptr ? origin : "selected");

@@ -31,7 +31,7 @@ bool may_overlap(const int64_t* sizes, const int64_t* strides, int32_t ndim) {
 }  // namespace
 
 foveaStatus_t check_tensor(const foveaTensor_t& tensor, const char* name, foveaDataType_t dtype, const Axis* axes,
-                           int32_t ndim, Access access, int64_t* strides) {
+                           int32_t ndim, Access access, int64_t* strides, size_t alignment) {
   FOVEA_REQUIRE_ARGUMENT(!is_absent(tensor), "%s: absent (data is NULL), expected a tensor", name);
   FOVEA_REQUIRE_ARGUMENT(is_data_type(tensor.dtype), "%s: dtype is %d, which is not a data type", name,
                          static_cast<int>(tensor.dtype));
@@ -39,8 +39,9 @@ foveaStatus_t check_tensor(const foveaTensor_t& tensor, const char* name, foveaD
                          data_type_name(dtype));
   FOVEA_REQUIRE_ARGUMENT(tensor.ndim == ndim, "%s: ndim is %d, expected %d", name, tensor.ndim, ndim);
   const size_t element = data_type_size(dtype);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(tensor.data, element), "%s: data at %p is not aligned to %zu bytes", name,
-                         tensor.data, element);
+  const size_t aligned_to = element > alignment ? element : alignment;
+  FOVEA_REQUIRE_ARGUMENT(is_aligned(tensor.data, aligned_to), "%s: data at %p is not aligned to %zu bytes", name,
+                         tensor.data, aligned_to);
 
   bool contiguous = true;
   for (int32_t axis = 0; axis < ndim; ++axis) {
@@ -93,25 +94,25 @@ foveaStatus_t check_tensor(const foveaTensor_t& tensor, const char* name, foveaD
 }
 
 foveaStatus_t check_rows(const foveaTensor_t& tensor, const char* name, foveaDataType_t dtype, int64_t num_tokens,
-                         Axis heads, Axis size, Access access, cpu::Rows* rows) {
+                         Axis heads, Axis size, Access access, Rows* rows, size_t alignment) {
   const Axis axes[] = {{num_tokens, "num_tokens", true}, heads, size};
   int64_t strides[FOVEA_MAX_DIMS];
-  FOVEA_TRY(check_tensor(tensor, name, dtype, axes, 3, access, strides));
+  FOVEA_TRY(check_tensor(tensor, name, dtype, axes, 3, access, strides, alignment));
   *rows = {tensor.data, strides[0], strides[1]};
   return FOVEA_STATUS_SUCCESS;
 }
 
 foveaStatus_t check_lse(const foveaTensor_t& tensor, const char* name, int64_t num_tokens, int64_t num_query_heads,
-                        Access access, cpu::Rows* rows) {
+                        Access access, Rows* rows, size_t alignment) {
   const Axis axes[] = {{num_tokens, "num_tokens", true}, {num_query_heads, "num_query_heads"}};
   int64_t strides[FOVEA_MAX_DIMS];
-  FOVEA_TRY(check_tensor(tensor, name, FOVEA_DATA_TYPE_F32, axes, 2, access, strides));
+  FOVEA_TRY(check_tensor(tensor, name, FOVEA_DATA_TYPE_F32, axes, 2, access, strides, alignment));
   *rows = {tensor.data, strides[0], strides[1]};
   return FOVEA_STATUS_SUCCESS;
 }
 
 foveaStatus_t check_caches(const LayerConfig& config, const foveaTensor_t& key_cache, const foveaTensor_t& value_cache,
-                           Access access, cpu::Cache* key, cpu::Cache* value) {
+                           Access access, Cache* key, Cache* value, size_t alignment) {
   const foveaDataType_t type = config.cache_type();
   const bool vectorized = config.layout == FOVEA_KV_CACHE_LAYOUT_VECTORIZED;
   const int32_t key_ndim = vectorized ? 5 : 4;
@@ -131,15 +132,15 @@ foveaStatus_t check_caches(const LayerConfig& config, const foveaTensor_t& key_c
     const auto x = static_cast<int64_t>(16 / data_type_size(type));
     const Axis key_axes[] = {any_blocks, heads, {config.head_size / x, "head_size / x"}, rows, {x, "x"}};
     const Axis value_axes[] = {blocks, heads, {config.value_size(), "head_size_v"}, rows};
-    FOVEA_TRY(check_tensor(key_cache, "key_cache", type, key_axes, 5, access, k));
-    FOVEA_TRY(check_tensor(value_cache, "value_cache", type, value_axes, 4, access, v));
+    FOVEA_TRY(check_tensor(key_cache, "key_cache", type, key_axes, 5, access, k, alignment));
+    FOVEA_TRY(check_tensor(value_cache, "value_cache", type, value_axes, 4, access, v, alignment));
     *key = {key_cache.data, key_cache.shape[0], k[0], k[3], k[1], k[2]};
     *value = {value_cache.data, key_cache.shape[0], v[0], v[3], v[1], v[2]};
   } else {
     const Axis key_axes[] = {any_blocks, rows, heads, {config.head_size, "head_size"}};
     const Axis value_axes[] = {blocks, rows, heads, {config.value_size(), "head_size_v"}};
-    FOVEA_TRY(check_tensor(key_cache, "key_cache", type, key_axes, 4, access, k));
-    FOVEA_TRY(check_tensor(value_cache, "value_cache", type, value_axes, 4, access, v));
+    FOVEA_TRY(check_tensor(key_cache, "key_cache", type, key_axes, 4, access, k, alignment));
+    FOVEA_TRY(check_tensor(value_cache, "value_cache", type, value_axes, 4, access, v, alignment));
     *key = {key_cache.data, key_cache.shape[0], k[0], k[1], k[2], 0};
     *value = {value_cache.data, key_cache.shape[0], v[0], v[1], v[2], 0};
   }

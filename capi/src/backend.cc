@@ -50,7 +50,7 @@ foveaStatus_t foveaBackendIsAvailable(foveaBackend_t backend, int32_t* available
     const Backend* found = nullptr;
     FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     std::string sentence;
-    *available = found->available(&sentence) ? 1 : 0;
+    *available = found->available(nullptr, &sentence) ? 1 : 0;
     if (reason_size > 0) std::snprintf(reason, reason_size, "%s", sentence.c_str());
     return FOVEA_STATUS_SUCCESS;
   });
@@ -66,10 +66,10 @@ foveaStatus_t foveaBackendSupports(foveaBackend_t backend, foveaCapability_t cap
     FOVEA_REQUIRE_ARGUMENT(capability >= 0 && capability < FOVEA_CAPABILITY_COUNT, "capability: %d is not a capability",
                            static_cast<int>(capability));
     const Backend* found = nullptr;
-    const Claims* claims = nullptr;
+    Claims claims;
     FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     FOVEA_TRY(require_claims(*found, &claims));
-    *supported = claims->has(capability) ? 1 : 0;
+    *supported = claims.has(capability) ? 1 : 0;
     return FOVEA_STATUS_SUCCESS;
   });
 }
@@ -82,10 +82,10 @@ foveaStatus_t foveaBackendSupportsDataType(foveaBackend_t backend, foveaDataType
     FOVEA_REQUIRE_ARGUMENT(is_data_type(dtype) && dtype != FOVEA_DATA_TYPE_NONE, "dtype: %d is not a data type",
                            static_cast<int>(dtype));
     const Backend* found = nullptr;
-    const Claims* claims = nullptr;
+    Claims claims;
     FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     FOVEA_TRY(require_claims(*found, &claims));
-    *supported = claims->takes(role, dtype) ? 1 : 0;
+    *supported = claims.takes(role, dtype) ? 1 : 0;
     return FOVEA_STATUS_SUCCESS;
   });
 }
@@ -95,10 +95,10 @@ foveaStatus_t foveaBackendGetBounds(foveaBackend_t backend, foveaBoundsAttribute
     FOVEA_REQUIRE_ARGUMENT(attribute >= 0 && attribute < kBoundsAttributes,
                            "attribute: %d is not a foveaBoundsAttribute_t", static_cast<int>(attribute));
     const Backend* found = nullptr;
-    const Claims* claims = nullptr;
+    Claims claims;
     FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     FOVEA_TRY(require_claims(*found, &claims));
-    const Bounds& claimed = claims->bounds[attribute];
+    const Bounds& claimed = claims.bounds[attribute];
     foveaBounds_t result = {};
     result.min = claimed.min;
     result.max = claimed.max;
@@ -116,7 +116,7 @@ foveaStatus_t foveaConfigCheck(foveaConfig_t config, foveaBackend_t backend, fov
     FOVEA_TRY(open(config, "config", &object));
     FOVEA_TRY(require_backend(registry(), backend, "backend", &found));
     Reasons reasons;
-    check_support(*found, object->layer(), &reasons);
+    check_support(*found, nullptr, object->layer(), &reasons);
     const bool supported = reasons.empty();
     const std::string sentences = reasons.joined("; ");
     if (report != nullptr) *report = to_handle<foveaReport_t>(new Report(std::move(reasons)));

@@ -1,5 +1,5 @@
 #include "capi/src/guard.h"
-#include "impl/backend/cpu_attn.h"
+#include "impl/attention.h"
 #include "impl/struct_size.h"
 
 using namespace fovea;
@@ -11,6 +11,6 @@ foveaStatus_t foveaMergeAttentionStates(foveaContext_t context, const foveaMerge
     FOVEA_TRY(open(context, "context", &device));
     foveaMergeArgs_t checked;
     FOVEA_TRY(read_struct(args, "args", &checked));
-    return cpu_merge_states(*device, checked);
+    return merge_attention_states(*device, checked);
   });
 }

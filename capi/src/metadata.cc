@@ -98,9 +98,6 @@ foveaStatus_t foveaMetadataGetAsyncError(foveaMetadata_t metadata, void* stream,
     Metadata* object = nullptr;
     FOVEA_TRY(open(metadata, "metadata", &object));
     FOVEA_TRY(check_out(sequence, "sequence"));
-    FOVEA_REQUIRE_ARGUMENT(stream == nullptr, "stream: %p, expected NULL on a CPU", stream);
-    // On a CPU offending data is refused before anything runs.
-    *sequence = -1;
-    return FOVEA_STATUS_SUCCESS;
+    return object->take_async_error(stream, sequence);
   });
 }

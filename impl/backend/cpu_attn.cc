@@ -1,5 +1,6 @@
 #include "impl/backend/cpu_attn.h"
 
+#include "impl/arguments.h"
 #include "impl/error.h"
 #include "impl/memory.h"
 #include "impl/names.h"
@@ -114,9 +115,14 @@ constinit const Backend kCpuAttn = {
     .id = FOVEA_BACKEND_CPU_ATTN,
     .name = "CPU_ATTN",
     .runs_on = [](foveaDevice_t device) { return device == FOVEA_DEVICE_CPU; },
-    .available = [](std::string*) { return true; },
-    .claims = []() { return &kClaims; },
-    .support = [](const LayerConfig& config, Reasons* reasons) { return resolve(config, reasons, nullptr); },
+    .available = [](const Context*, std::string*) { return true; },
+    .claims =
+        [](Claims* claims) {
+          *claims = kClaims;
+          return true;
+        },
+    .support = [](const Context*, const LayerConfig& config,
+                  Reasons* reasons) { return resolve(config, reasons, nullptr); },
     .bind = bind,
 };
 
@@ -146,43 +152,6 @@ foveaStatus_t CpuAttention::plan_size(const foveaMetadataLimits_t& limits, size_
   return FOVEA_STATUS_SUCCESS;
 }
 
-foveaStatus_t CpuAttention::open_batch(const Metadata& metadata, int32_t causal, const CommittedBatch** batch,
-                                       CausalMode* mode) const {
-  FOVEA_REQUIRE_ARGUMENT(metadata.context() == context(), "metadata: of another context than the attention");
-  FOVEA_REQUIRE_ARGUMENT(causal >= 0 && causal <= 2,
-                         "causal: %d, expected 0 (as the metadata says), 1 (causal) or 2 (non-causal)", causal);
-  FOVEA_TRY(metadata.get_batch(batch));
-  const LayerConfig& layer = config();
-  if (layer.attention_type != FOVEA_ATTENTION_DECODER) {
-    *mode = CausalMode::kNonCausal;
-  } else if ((*batch)->causal_per_sequence != nullptr) {
-    *mode = CausalMode::kPerSequence;
-    FOVEA_REQUIRE(layer.per_sequence_causal, FOVEA_STATUS_NOT_SUPPORTED,
-                  "per-sequence causal not supported: the metadata holds flags, but the config did not declare them "
-                  "(foveaConfigSetPerSequenceCausal)");
-  } else {
-    const bool is_causal = causal == 0 ? metadata.causal() == 1 : causal == 1;
-    *mode = is_causal ? CausalMode::kCausal : CausalMode::kNonCausal;
-    FOVEA_REQUIRE(is_causal || layer.non_causal, FOVEA_STATUS_NOT_SUPPORTED,
-                  "non-causal attention not supported: the config did not declare it (foveaConfigSetNonCausal)");
-  }
-  FOVEA_REQUIRE(
-      (*batch)->range_start_loc == nullptr || layer.prefix_ranges != FOVEA_PREFIX_RANGES_NONE,
-      FOVEA_STATUS_NOT_SUPPORTED,
-      "partial multimodal token full attention not supported: the metadata holds prefix ranges, but the config "
-      "did not declare them (foveaConfigSetPrefixRanges)");
-  if (layer.attention_type == FOVEA_ATTENTION_ENCODER) {
-    for (int32_t s = 0; s < (*batch)->num_seqs; ++s) {
-      const int32_t query_len = (*batch)->query_start_loc[s + 1] - (*batch)->query_start_loc[s];
-      FOVEA_REQUIRE_ARGUMENT(
-          (*batch)->seq_lens[s] == query_len,
-          "seq_lens: row %d is %d, expected its query_len (%d), because encoder attention has no context", s,
-          (*batch)->seq_lens[s], query_len);
-    }
-  }
-  return FOVEA_STATUS_SUCCESS;
-}
-
 foveaStatus_t CpuAttention::plan(const Metadata& metadata, const foveaPlanArgs_t& args) const {
   const CommittedBatch* batch = nullptr;
   CausalMode mode = CausalMode::kCausal;
@@ -191,12 +160,7 @@ foveaStatus_t CpuAttention::plan(const Metadata& metadata, const foveaPlanArgs_t
   FOVEA_TRY(open_batch(metadata, args.causal, &batch, &mode));
   PlanBounds bounds;
   FOVEA_TRY(bound_plan(kernel_.key, {batch->num_seqs, batch->num_tokens, batch->max_seq_len}, &bounds));
-  FOVEA_REQUIRE_ARGUMENT(args.plan != nullptr, "plan: NULL, expected %zu bytes", bounds.plan_bytes);
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.plan, kAlignment), "plan: %p is not aligned to %zu bytes", args.plan,
-                         kAlignment);
-  FOVEA_REQUIRE(args.plan_size >= bounds.plan_bytes, FOVEA_STATUS_WORKSPACE_TOO_SMALL,
-                "plan_size: %zu is too small, this batch needs %zu bytes (foveaAttentionGetPlanSize)", args.plan_size,
-                bounds.plan_bytes);
+  FOVEA_TRY(check_plan_memory(args.plan, args.plan_size, bounds.plan_bytes));
   make_plan(kernel_.key, metadata, *batch, mode, bounds, args.plan);
   return FOVEA_STATUS_SUCCESS;
 }
@@ -220,39 +184,11 @@ foveaStatus_t CpuAttention::write_kv_cache(const foveaKvWriteArgs_t& args) const
   FOVEA_REQUIRE_ARGUMENT(args.num_tokens >= 0, "num_tokens: %d, expected 0 or more", args.num_tokens);
   if (args.num_tokens == 0) return FOVEA_STATUS_SUCCESS;
 
-  cpu::KvWrite write;
-  write.layer = kernel_.layer;
-  write.num_tokens = args.num_tokens;
-  const Axis heads = {layer.num_kv_heads, "num_kv_heads"};
-  FOVEA_TRY(check_rows(args.key, "key", layer.dense_type(), args.num_tokens, heads, {layer.head_size, "head_size"},
-                       Access::kRead, &write.key));
-  FOVEA_TRY(check_rows(args.value, "value", layer.dense_type(), args.num_tokens, heads,
-                       {layer.value_size(), "head_size_v"}, Access::kRead, &write.value));
-  FOVEA_TRY(
-      check_caches(layer, args.key_cache, args.value_cache, Access::kWrite, &write.key_cache, &write.value_cache));
-
-  FOVEA_REQUIRE_ARGUMENT(args.slot_mapping != nullptr, "slot_mapping: NULL, expected an array");
-  FOVEA_REQUIRE_ARGUMENT(is_aligned(args.slot_mapping, alignof(int64_t)),
-                         "slot_mapping: %p is not aligned to %zu bytes", static_cast<const void*>(args.slot_mapping),
-                         alignof(int64_t));
-  const int64_t num_blocks = write.key_cache.num_blocks;
-  for (int32_t i = 0; i < args.num_tokens; ++i) {
-    const int64_t slot = args.slot_mapping[i];
-    FOVEA_REQUIRE_ARGUMENT(slot < 0 || slot / layer.block_size < num_blocks,
-                           "slot_mapping: row %d is %lld (block %lld), but the cache has %lld blocks of %d", i,
-                           static_cast<long long>(slot), static_cast<long long>(slot / layer.block_size),
-                           static_cast<long long>(num_blocks), layer.block_size);
-  }
-  write.slot_mapping = args.slot_mapping;
-
-  const bool scaled = layer.kv_scales != FOVEA_KV_SCALES_NONE;
-  const char* why =
-      scaled ? "the config declared KV scales" : "the config declared no KV scales (foveaConfigSetKvScales)";
-  const int64_t count = layer.kv_scales == FOVEA_KV_SCALES_PER_HEAD ? layer.num_kv_heads : 1;
-  FOVEA_TRY(check_floats(args.k_scale, "k_scale", scaled, why, count, Values::kPositive));
-  FOVEA_TRY(check_floats(args.v_scale, "v_scale", scaled, why, count, Values::kPositive));
-  write.k_scale = args.k_scale;
-  write.v_scale = args.v_scale;
+  WriteTensors tensors;
+  FOVEA_TRY(check_write_arguments(layer, args, kHostMemory, &tensors));
+  const cpu::KvWrite write = {kernel_.layer,       tensors.key,       tensors.value,
+                              tensors.key_cache,   tensors.value_cache, args.slot_mapping,
+                              args.num_tokens,     args.k_scale,      args.v_scale};
   cpu::write_kv(*kernel_.table, write, context_->parallel());
   return FOVEA_STATUS_SUCCESS;
 }

@@ -41,12 +41,6 @@ class CpuAttention final : public Attention {
   };
   foveaStatus_t lay_out(const BatchSize& size, Workspace* workspace) const;
 
-  // What plan, forward and validate check of a batch before anything else.
-  foveaStatus_t open_batch(const Metadata& metadata, int32_t causal, const CommittedBatch** batch,
-                           CausalMode* mode) const;
-  foveaStatus_t fill_tensors(const CommittedBatch& batch, const foveaForwardArgs_t& args, cpu::Forward* forward) const;
-  foveaStatus_t fill_parameters(const foveaForwardArgs_t& args, cpu::Forward* forward) const;
-
   CpuKernel kernel_;
 };
 

@@ -1,12 +1,15 @@
 #include "impl/backend/module_loader.h"
 
 #include <dlfcn.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <mutex>
+#include <utility>
 
+#include "impl/error.h"
 #include "impl/fork_locks.h"
 #include "impl/log.h"
 #include "impl/names.h"
@@ -28,7 +31,15 @@ std::string check_table(const FoveaModuleTable* table) {
     return std::string("is of build \"") + (table->build_id == nullptr ? "" : table->build_id) + "\", expected \"" +
            build_id() + "\"";
   }
-  if (table->device_count == nullptr || table->device_info == nullptr) return "has a table without functions";
+  if (table->num_claims > 0 && table->claims == nullptr) return "has a table without claims";
+  // The functions are the end of the table: pointers, without padding.
+  static_assert(sizeof(FoveaModuleTable) % sizeof(void*) == 0);
+  const auto* bytes = reinterpret_cast<const char*>(table);
+  for (size_t offset = offsetof(FoveaModuleTable, device_count); offset < sizeof(*table); offset += sizeof(void*)) {
+    void* function = nullptr;
+    memcpy(&function, bytes + offset, sizeof(function));
+    if (function == nullptr) return "has a table without functions";
+  }
   return "";
 }
 
@@ -120,48 +131,81 @@ Module load_module(const char* file_name, const std::vector<std::string>& direct
   return module;
 }
 
-ModuleDevice probe_module(const char* file_name, const Module& module, int32_t ordinal) {
-  if (module.table == nullptr) return {FOVEA_STATUS_NO_DEVICE, module.reason};
+namespace {
+
+ModuleDevice probe_device(const std::string& name, const FoveaModuleTable* table, int32_t ordinal) {
+  ModuleDevice device;
   char text[512] = "";
-  const FoveaModuleMessage message = {text, sizeof(text)};
+  if (table->device_info(ordinal, &device.info, {text, sizeof(text)}) != FOVEA_STATUS_SUCCESS) {
+    text[sizeof(text) - 1] = '\0';
+    device.reason = name + " cannot describe device " + std::to_string(ordinal) + " (" + text + ")";
+    return device;
+  }
+  device.info.name[sizeof(device.info.name) - 1] = '\0';
+  device.info.architecture[sizeof(device.info.architecture) - 1] = '\0';
+  if (device.info.supported == 0) {
+    device.status = FOVEA_STATUS_ARCH_MISMATCH;
+    device.reason = std::string("compute capability not supported: ") + device.info.name + " (" +
+                    device.info.architecture + ") is none of those in " + name + " (" +
+                    (table->architectures == nullptr ? "" : table->architectures) + ")";
+    return device;
+  }
+  device.status = FOVEA_STATUS_SUCCESS;
+  device.table = table;
+  device.ordinal = ordinal;
+  return device;
+}
+
+}  // namespace
+
+ModuleDevice probe_module(const char* file_name, const Module& module, int32_t ordinal) {
+  ModuleDevice device;
+  device.reason = module.reason;
+  if (module.table == nullptr) return device;
+  char text[512] = "";
   int32_t count = 0;
   const std::string name = file_name;
-  if (module.table->device_count(&count, message) != FOVEA_STATUS_SUCCESS) {
+  if (module.table->device_count(&count, {text, sizeof(text)}) != FOVEA_STATUS_SUCCESS) {
     text[sizeof(text) - 1] = '\0';
-    return {FOVEA_STATUS_NO_DEVICE, name + " cannot count devices (" + text + ")"};
+    device.reason = name + " cannot count devices (" + text + ")";
+  } else if (count <= 0) {
+    device.reason = name + " finds no device";
+  } else if (ordinal >= count) {
+    device.reason =
+        name + " finds " + std::to_string(count) + " devices, but none with ordinal " + std::to_string(ordinal);
+  } else if (ordinal != kAnyOrdinal) {
+    device = probe_device(name, module.table, ordinal);
+  } else {
+    for (int32_t i = 0; i < count; ++i) {
+      ModuleDevice probed = probe_device(name, module.table, i);
+      if (i == 0 || probed.status == FOVEA_STATUS_SUCCESS) device = std::move(probed);
+      if (device.status == FOVEA_STATUS_SUCCESS) break;
+    }
   }
-  if (count <= 0) return {FOVEA_STATUS_NO_DEVICE, name + " finds no device"};
-  if (ordinal >= count) {
-    return {FOVEA_STATUS_NO_DEVICE,
-            name + " finds " + std::to_string(count) + " devices, but none with ordinal " + std::to_string(ordinal)};
-  }
-  FoveaModuleDeviceInfo info = {};
-  if (module.table->device_info(ordinal, &info, message) != FOVEA_STATUS_SUCCESS) {
-    text[sizeof(text) - 1] = '\0';
-    return {FOVEA_STATUS_NO_DEVICE, name + " cannot describe device " + std::to_string(ordinal) + " (" + text + ")"};
-  }
-  info.name[sizeof(info.name) - 1] = '\0';
-  info.architecture[sizeof(info.architecture) - 1] = '\0';
-  const std::string device = std::string(info.name) + " (" + info.architecture + ")";
-  if (info.supported == 0) {
-    return {FOVEA_STATUS_ARCH_MISMATCH,
-            "compute capability not supported: " + device + " is none of those in " + name + " (" +
-                (module.table->architectures == nullptr ? "" : module.table->architectures) + ")"};
-  }
-  return {FOVEA_STATUS_BACKEND_UNAVAILABLE,
-          name + " finds " + device + ", but version " FOVEA_VERSION_STRING " of the core computes on CPUs only"};
+  return device;
 }
 
 ModuleDevice find_gpu(foveaDevice_t device, int32_t ordinal) {
-  ModuleDevice result = {FOVEA_STATUS_NO_DEVICE, ""};
+  return find_gpu(device, ordinal, [](void*, const ModuleDevice&) { return FOVEA_STATUS_SUCCESS; }, nullptr);
+}
+
+ModuleDevice find_gpu(foveaDevice_t device, int32_t ordinal, TakeDevice take, void* user) {
+  ModuleDevice failure;
   for (int kind = 0; kind < 2; ++kind) {
     if (device == (kind == 0 ? FOVEA_DEVICE_NVIDIA : FOVEA_DEVICE_AMD)) continue;
-    const ModuleDevice found = probe_module(kFileNames[kind], cached_module(kind), ordinal);
+    ModuleDevice found = probe_module(kFileNames[kind], cached_module(kind), ordinal);
+    found.kind = kind == 0 ? FOVEA_DEVICE_AMD : FOVEA_DEVICE_NVIDIA;
+    if (found.status == FOVEA_STATUS_SUCCESS) {
+      found.status = take(user, found);
+      if (found.status == FOVEA_STATUS_SUCCESS) return found;
+      found.reason = std::string(kFileNames[kind]) + " cannot use " + found.info.name + " (" + found.info.architecture +
+                     "): " + last_error_message();
+    }
     // The attempt that came furthest decides what kind of failure it is.
-    if (result.status == FOVEA_STATUS_NO_DEVICE) result.status = found.status;
-    result.reason += (result.reason.empty() ? "" : "; ") + found.reason;
+    if (failure.status == FOVEA_STATUS_NO_DEVICE) failure.status = found.status;
+    failure.reason += (failure.reason.empty() ? "" : "; ") + found.reason;
   }
-  return result;
+  return failure;
 }
 
 }  // namespace fovea

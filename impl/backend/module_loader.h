@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "fovea/fovea.h"
-#include "impl/backend/module_abi.h"
+#include "kernels/hip/module/module_abi.h"
 
 namespace fovea {
 
@@ -26,13 +26,24 @@ std::vector<std::string> module_directories();
 // What modules must carry.
 const char* build_id() noexcept;
 
-// Asks the modules for a device of a kind (AUTO and GPU: AMD first, then NVIDIA). Modules are loaded once per process.
-// This version drives no module: `status` is never SUCCESS, and `reason` says how far each attempt came.
+// A device that a module can drive, or how far the attempts came.
 struct ModuleDevice {
-  foveaStatus_t status;
-  std::string reason;
+  foveaStatus_t status = FOVEA_STATUS_NO_DEVICE;
+  std::string reason;  // "" on SUCCESS
+  const FoveaModuleTable* table = nullptr;
+  foveaDevice_t kind = FOVEA_DEVICE_AUTO;  // AMD or NVIDIA
+  int32_t ordinal = 0;
+  FoveaModuleDeviceInfo info = {};
 };
+
+// The first that will do.
+inline constexpr int32_t kAnyOrdinal = -1;
+
+// Asks the modules for a device of a kind (AUTO and GPU: AMD first, then NVIDIA). Modules are loaded once per process.
+// `take` has the last word: what it refuses, with its reason, is passed over for the next module.
 ModuleDevice find_gpu(foveaDevice_t device, int32_t ordinal);
+using TakeDevice = foveaStatus_t (*)(void* user, const ModuleDevice& device);
+ModuleDevice find_gpu(foveaDevice_t device, int32_t ordinal, TakeDevice take, void* user);
 
 // The same for a module that is at hand.
 ModuleDevice probe_module(const char* file_name, const Module& module, int32_t ordinal);

@@ -44,20 +44,19 @@ foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const cha
   return FOVEA_STATUS_SUCCESS;
 }
 
-foveaStatus_t require_claims(const Backend& backend, const Claims** claims) {
-  *claims = backend.claims();
-  if (*claims != nullptr) return FOVEA_STATUS_SUCCESS;
+foveaStatus_t require_claims(const Backend& backend, Claims* claims) {
+  if (backend.claims(claims)) return FOVEA_STATUS_SUCCESS;
   std::string reason;
-  backend.available(&reason);
+  backend.available(nullptr, &reason);
   return fail(FOVEA_STATUS_BACKEND_UNAVAILABLE, "%s is unavailable: %s", backend.name, reason.c_str());
 }
 
-void check_support(const Backend& backend, const LayerConfig& config, Reasons* reasons) {
-  if (std::string reason; !backend.available(&reason)) {
+void check_support(const Backend& backend, const Context* context, const LayerConfig& config, Reasons* reasons) {
+  if (std::string reason; !backend.available(context, &reason)) {
     reasons->add(FOVEA_REASON_UNAVAILABLE, "unavailable: %s", reason.c_str());
     return;
   }
-  if (check_config(config, reasons)) backend.support(config, reasons);
+  if (check_config(config, reasons)) backend.support(context, config, reasons);
   reasons->sort();
 }
 

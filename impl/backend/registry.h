@@ -16,13 +16,14 @@ struct Backend {
   foveaBackend_t id;
   const char* name;
   bool (*runs_on)(foveaDevice_t device);
-  // Whether this machine can use it; fills in the sentence if not. May load a module.
-  bool (*available)(std::string* reason);
-  // nullptr while unavailable: without its module a backend claims nothing.
-  const Claims* (*claims)();
-  // The one place that decides whether a complete, consistent configuration can be served; adds every reason against
-  // it. Workspace and launch of an attention follow from what this function resolved.
-  bool (*support)(const LayerConfig& config, Reasons* reasons);
+  // Whether this machine, or the context if there is one, can use it; fills in the sentence if not. May load a module.
+  bool (*available)(const Context* context, std::string* reason);
+  // false while unavailable: without its module a backend claims nothing.
+  bool (*claims)(Claims* claims);
+  // The one place that decides whether a complete, consistent configuration can be served, on a context or, without
+  // one, on the device that would be taken; adds every reason against it. Workspace and launch of an attention follow
+  // from what this function resolved.
+  bool (*support)(const Context* context, const LayerConfig& config, Reasons* reasons);
   foveaStatus_t (*bind)(Context* context, const LayerConfig& config, Attention** attention);
 };
 
@@ -37,9 +38,9 @@ foveaStatus_t backend_from_name(BackendList backends, const char* name, const ch
 // The backend, or INVALID_ARGUMENT.
 foveaStatus_t require_backend(BackendList backends, foveaBackend_t id, const char* argument, const Backend** backend);
 // Its claims, or BACKEND_UNAVAILABLE with the reason.
-foveaStatus_t require_claims(const Backend& backend, const Claims** claims);
+foveaStatus_t require_claims(const Backend& backend, Claims* claims);
 
-// Everything against a configuration on one backend, whatever the device.
-void check_support(const Backend& backend, const LayerConfig& config, Reasons* reasons);
+// Everything against a configuration on one backend and a context of a device it runs on, or without one.
+void check_support(const Backend& backend, const Context* context, const LayerConfig& config, Reasons* reasons);
 
 }  // namespace fovea

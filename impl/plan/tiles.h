@@ -24,9 +24,6 @@ struct PlanKey {
   int32_t group() const { return num_query_heads / num_kv_heads; }
 };
 
-// How one batch is masked: by a flag for each sequence, or one for all.
-enum class CausalMode : int32_t { kNonCausal = 0, kCausal = 1, kPerSequence = 2 };
-
 // Half-open; empty where begin == end.
 struct KeyRange {
   int32_t begin;

@@ -106,7 +106,7 @@ TEST(LayerConfig, TheCpuBackendCollectsAllReasonsInOrder) {
   config.block_size = 24;
   config.per_sequence_causal = true;
   Reasons reasons;
-  check_support(*find_backend(registry(), FOVEA_BACKEND_CPU_ATTN), config, &reasons);
+  check_support(*find_backend(registry(), FOVEA_BACKEND_CPU_ATTN), nullptr, config, &reasons);
   ASSERT_EQ(reasons.list().size(), 4u) << reasons.joined("\n");
   EXPECT_EQ(reasons.list()[0].sentence, "head_size not supported: head_size 300 is above 256");
   EXPECT_EQ(reasons.list()[1].sentence, "head_size not supported: head_size_v 7 is below 8");
@@ -119,10 +119,10 @@ TEST(LayerConfig, VectorizedCachesNeedWholeGroupsOfTheHead) {
   config.layout = FOVEA_KV_CACHE_LAYOUT_VECTORIZED;
   config.head_size = 40;  // x is 8 for bf16, 16 for fp8
   Reasons bf16, fp8;
-  check_support(*find_backend(registry(), FOVEA_BACKEND_CPU_ATTN), config, &bf16);
+  check_support(*find_backend(registry(), FOVEA_BACKEND_CPU_ATTN), nullptr, config, &bf16);
   EXPECT_TRUE(bf16.empty()) << bf16.joined("\n");
   config.kv_cache_type = FOVEA_DATA_TYPE_F8_E4M3FN;
-  check_support(*find_backend(registry(), FOVEA_BACKEND_CPU_ATTN), config, &fp8);
+  check_support(*find_backend(registry(), FOVEA_BACKEND_CPU_ATTN), nullptr, config, &fp8);
   ASSERT_EQ(fp8.list().size(), 1u);
   EXPECT_EQ(fp8.list()[0].code, FOVEA_REASON_KV_CACHE_LAYOUT);
 }

@@ -6,6 +6,10 @@
 
 #include <algorithm>
 
+#include "impl/backend/rocm_attn.h"
+#include "impl/context.h"
+#include "impl/error.h"
+
 namespace fovea {
 namespace {
 
@@ -51,6 +55,7 @@ TEST(ModuleLoader, WrongModulesAreRefusedWithTheReason) {
   expect_refused("wrong_build", {"of some other day", build_id()});
   expect_refused("no_symbol", {"does not export", FOVEA_MODULE_SYMBOL});
   expect_refused("no_functions", {"without functions"});
+  expect_refused("one_missing", {"without functions"});
   expect_refused("not_elf", {"cannot be loaded", kFile});
 }
 
@@ -84,10 +89,50 @@ TEST(ModuleLoader, DevicesAreJudgedWithTheReason) {
   EXPECT_EQ(device.status, FOVEA_STATUS_NO_DEVICE);
   expect_words(device.reason, {"cannot count devices", "the driver is older than the runtime"});
 
-  // A module and a device that would do: this version says that it cannot drive them.
-  device = probe("one_device", 0);
-  EXPECT_EQ(device.status, FOVEA_STATUS_BACKEND_UNAVAILABLE);
-  expect_words(device.reason, {"Fake Instinct", "gfx000", "CPUs only", FOVEA_VERSION_STRING});
+  for (const int32_t ordinal : {0, kAnyOrdinal}) {
+    device = probe("one_device", ordinal);
+    EXPECT_EQ(device.status, FOVEA_STATUS_SUCCESS);
+    EXPECT_EQ(device.reason, "");
+    EXPECT_NE(device.table, nullptr);
+    EXPECT_EQ(device.ordinal, 0);
+    EXPECT_STREQ(device.info.architecture, "gfx000");
+  }
+}
+
+// Exit code of a process in which the only GPU can be found but not used.
+int use_a_device_on_paper() {
+  setenv("FOVEA_BACKEND_PATH", folder("one_device").c_str(), 1);
+  foveaContextCreateInfo_t info = FOVEA_CONTEXT_CREATE_INFO_INIT;
+  Context* context = nullptr;
+  info.device = FOVEA_DEVICE_GPU;
+  if (Context::create(&info, &context) != FOVEA_STATUS_DEVICE_ERROR) return 1;
+  const std::string sentence = last_error_message();
+  for (const char* word : {"Fake Instinct", "gfx000", "only exists on paper", "libfovea_hip_nvidia.so"}) {
+    if (sentence.find(word) == std::string::npos) return 2;
+  }
+  info.device = FOVEA_DEVICE_AUTO;
+  if (Context::create(&info, &context) != FOVEA_STATUS_SUCCESS) return 3;
+  if (context->device() != FOVEA_DEVICE_CPU) return 4;
+  context->release();
+
+  // What the claims allow, the module may still refuse.
+  LayerConfig config;
+  config.num_query_heads = config.num_kv_heads = 2;
+  config.head_size = 64;
+  config.query_type = FOVEA_DATA_TYPE_BF16;
+  Reasons of_module;
+  check_support(kRocmAttn, nullptr, config, &of_module);
+  if (of_module.joined("; ") != "number of heads not supported: on paper there are none") return 5;
+  config.head_size = 65;
+  Reasons of_claims;
+  check_support(kRocmAttn, nullptr, config, &of_claims);
+  if (of_claims.joined("; ") != "head_size not supported: head_size 65 is not a multiple of 8") return 6;
+  return 0;
+}
+
+// In a process of its own, because modules are loaded once per process.
+TEST(ModuleLoader, ADeviceThatCannotBeUsedIsNamedWithTheReason) {
+  EXPECT_EXIT(exit(use_a_device_on_paper()), testing::ExitedWithCode(0), "");
 }
 
 TEST(ModuleLoader, DirectoriesComeFromTheLibraryAndTheEnvironment) {
@@ -125,8 +170,7 @@ TEST(ModuleLoader, GpuContextsAreRefusedWithWhatWasTried) {
   };
   in_child("empty", FOVEA_DEVICE_GPU, FOVEA_STATUS_NO_DEVICE,
            {"libfovea_hip_amd.so not found", "libfovea_hip_nvidia.so not found"});
-  in_child("one_device", FOVEA_DEVICE_GPU, FOVEA_STATUS_BACKEND_UNAVAILABLE,
-           {"Fake Instinct", "libfovea_hip_nvidia.so"});
+  in_child("one_device", FOVEA_DEVICE_GPU, FOVEA_STATUS_SUCCESS, {});
   in_child("one_device", FOVEA_DEVICE_NVIDIA, FOVEA_STATUS_NO_DEVICE, {"libfovea_hip_nvidia.so not found"});
   in_child("other_arch", FOVEA_DEVICE_AMD, FOVEA_STATUS_ARCH_MISMATCH, {"gfx000"});
 }

@@ -12,19 +12,19 @@ namespace {
 
 bool on_cpu(foveaDevice_t device) { return device == FOVEA_DEVICE_CPU; }
 bool on_gpu(foveaDevice_t device) { return device == FOVEA_DEVICE_AMD; }
-bool is_there(std::string*) { return true; }
-bool not_there(std::string* reason) {
+bool is_there(const Context*, std::string*) { return true; }
+bool not_there(const Context*, std::string* reason) {
   *reason = "libfake.so not found in /nowhere";
   return false;
 }
-const Claims* no_claims() { return nullptr; }
-bool takes_all(const LayerConfig&, Reasons*) { return true; }
-bool takes_none(const LayerConfig& config, Reasons* reasons) {
+bool no_claims(Claims*) { return false; }
+bool takes_all(const Context*, const LayerConfig&, Reasons*) { return true; }
+bool takes_none(const Context*, const LayerConfig& config, Reasons* reasons) {
   reasons->add(FOVEA_REASON_NON_CAUSAL, "non-causal attention not supported");
   reasons->add(FOVEA_REASON_HEAD_SIZE, "head_size not supported: head_size %d is odd", config.head_size);
   return false;
 }
-bool causal_only(const LayerConfig& config, Reasons* reasons) {
+bool causal_only(const Context*, const LayerConfig& config, Reasons* reasons) {
   if (config.non_causal) reasons->add(FOVEA_REASON_NON_CAUSAL, "non-causal attention not supported");
   return !config.non_causal;
 }
