@@ -1,5 +1,5 @@
 //! Makes `types.rs` and `functions.rs` from the header: into `OUT_DIR`, and so into this build. The copies in `src/` are
-//! what builds without the feature `generate` use; `check_fresh.sh` compares the two.
+//! what builds without the feature `generate` use; `check_rust_fresh.sh` compares the two.
 
 use std::env;
 use std::fs;

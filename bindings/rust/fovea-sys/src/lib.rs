@@ -22,6 +22,8 @@ mod types {
     include!(concat!(env!("OUT_DIR"), "/types.rs"));
 }
 
+// As many arguments as the header has.
+#[allow(clippy::too_many_arguments)]
 mod functions {
     use crate::types::*;
 

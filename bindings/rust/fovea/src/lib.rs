@@ -82,6 +82,10 @@ pub use merge::{Merge, PartialState};
 pub use metadata::{AsyncError, Limits, Metadata};
 pub use tensor::{Array, DataType, Element, Tensor, TensorMut};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(feature = "dynamic-loading")]
 pub use fovea_sys::{load, LoadError};
 

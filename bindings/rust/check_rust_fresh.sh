@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Compares the committed bindings (fovea-sys/src/types.rs and functions.rs) with what the header gives now.
 #
-#   bindings/rust/check_fresh.sh           fails and shows the differences if there are any
-#   bindings/rust/check_fresh.sh --write   replaces the committed files
+#   bindings/rust/check_rust_fresh.sh           fails and shows the differences if there are any
+#   bindings/rust/check_rust_fresh.sh --write   replaces the committed files
 #
 # Needs libclang (Debian: libclang-dev), and the generated headers: FOVEA_INCLUDE_DIR is a list of folders as in PATH, e.g.
 # capi/include:build/capi/include. The exit status is 0 only if the files are fresh.
@@ -29,7 +29,7 @@ for file in types.rs functions.rs; do
   diff -u "$here/fovea-sys/src/$file" "$out/$file" || stale=1
 done
 if [ $stale -ne 0 ]; then
-  echo "The committed bindings are not what fovea.h gives; check_fresh.sh --write makes them anew."
+  echo "The committed bindings are not what fovea.h gives; check_rust_fresh.sh --write makes them anew."
   exit 1
 fi
 echo "the bindings are fresh"
