@@ -135,8 +135,20 @@ run_tests() {
   results+=("$suite=$folder/results.xml")
 }
 
+# run_bindings TITLE FOLDER LANGUAGE...: the scripts of the languages print their own counts as the last line.
+run_bindings() {
+  local title=$1 folder=$2 language
+  shift 2
+  for language in "$@"; do
+    step "Test $title of $language"
+    "${plainly[@]}" tests/bindings/"$language".sh "$folder" 2>&1 | tee "$folder/bindings-$language.txt"
+    results+=("$title: $language=$folder/bindings-$language.txt")
+  done
+}
+
 if build release build all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_BUILD_EXAMPLES=ON; then
   run_tests release build
+  run_bindings binding build rust go
 fi
 [ $quick -eq 0 ] || finish
 
@@ -153,5 +165,6 @@ if build "threads (TSan)" build-tsan "fovea_test_threads fovea_test_impl fovea-t
 fi
 if build "memory (ASan, UBSan)" build-asan all "${sanitized[@]}" -DFOVEA_SANITIZE=address,undefined; then
   run_tests "memory (ASan, UBSan)" build-asan --label-regex '^(sanitize|tsan)$'
+  run_bindings "binding (ASan)" build-asan rust go
 fi
 finish

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""summary.py SUITE=RESULTS.xml... [SUITE=!SENTENCE...]: adds up what the runs of ctest report (their JUnit files).
+"""summary.py SUITE=RESULTS.xml... [SUITE=OUTPUT.txt...] [SUITE=!SENTENCE...]: adds up what the runs of ctest report (their
+JUnit files) and what other scripts print (a last line "N passed, M failed, K skipped", with a line that begins with "SKIP"
+or "FAILED" for each test or group that was).
 
 A suite that could not run at all is given as SUITE=!SENTENCE and counts as one failure. A test counts as skipped only if
 it said so itself; one that could not be started has failed. Where CI=true a test that was skipped because something is
@@ -32,6 +34,20 @@ for argument in sys.argv[1:]:
         failed.append((suite, source[1:]))
     elif not os.path.exists(source):
         failed.append((suite, "left no results"))
+    elif source.endswith(".txt"):
+        with open(source, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        counts = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1] if lines else "")
+        counts = tuple(map(int, counts.groups())) if counts else (0, 0, 0)
+        passed += counts[0]
+        for word, number, entries in (("FAILED", counts[1], failed), ("SKIP", counts[2], skipped)):
+            named = [line[len(word):].strip() for line in lines if line.startswith(word)]
+            named += ["see the output above"] * (number - len(named))
+            for why in named[:number]:
+                missing = word == "SKIP" and strict and not re.search(r"this (machine|processor)", why)
+                (failed if missing else entries).append((suite, "skipped, and CI=true: " + why if missing else why))
+        if sum(counts) == 0:
+            failed.append((suite, "ended before it had any counts"))
     else:
         cases = xml.etree.ElementTree.parse(source).getroot().findall("testcase")
         if not cases:

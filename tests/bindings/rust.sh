@@ -63,7 +63,7 @@ case $sanitizers in
 esac
 
 # bindgen asks libclang for the compiler's own headers, too.
-has_libclang() { find /usr/lib /usr/lib64 "${LIBCLANG_PATH:-/usr/lib}" -name 'libclang*.so*' 2>/dev/null | grep -q .; }
+has_libclang() { find /usr/lib "${LIBCLANG_PATH:-/usr/lib}" -name 'libclang[-.][0-9s]*' 2>/dev/null | grep -q .; }
 need has_libclang libclang-dev
 check "the raw bindings are fresh" env FOVEA_INCLUDE_DIR="$prefix/include" ./check_rust_fresh.sh
 if cargo fmt --version >/dev/null 2>&1; then
