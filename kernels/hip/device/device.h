@@ -1,7 +1,10 @@
 // The device layer of the architecture that is being compiled for, as namespace fovea::hip::device.
 #pragma once
 
-#if defined(__CUDACC__)
+#if defined(FOVEA_DEVICE_HOST)
+// A layer from outside, with the tiles and shapes of the GPU that it stands for: the tests' own, which checks every access.
+#include FOVEA_DEVICE_HOST
+#elif defined(__CUDACC__)
 #include "kernels/hip/device/nvidia.h"
 #include "kernels/hip/device/nvidia_tiles.h"
 #include "kernels/hip/device/shapes_nvidia.h"

@@ -5,9 +5,9 @@
 //
 // Tiles in shared memory are rows of kHeadSize 16-bit elements; the 16-byte pieces of a row are swapped around so that the
 // eight rows of an ldmatrix hit eight different bank groups.
+//
+// Included after the primitives that it is made of, nvidia.h's or those of a layer that stands for them.
 #pragma once
-
-#include "kernels/hip/device/nvidia.h"
 
 namespace fovea::hip::nvidia {
 

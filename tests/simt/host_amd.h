@@ -1,0 +1,75 @@
+// Matrix primitives of the AMD layers on the host: the MFMA and WMMA instructions that each processor has, evaluated from
+// their slot maps. An operand is what a lane's registers hold, two 16-bit or four 8-bit elements in each, low bits first;
+// operands and sums are arrays of Uint and Float, one entry a register.
+//
+//   CDNA    multiply_16x16x16<T>(c[4], a[2], b[2])    16-bit: gfx90a, gfx942, gfx950
+//           multiply_32x32x8<T>(c[16], a[2], b[2])
+//           multiply_16x16x32<T>(c[4], a[4], b[4])    16-bit: gfx950
+//           multiply_32x32x16<T>(c[16], a[4], b[4])
+//   RDNA 3  multiply_16x16x16<T>(c[8], a[8], b[8])    lanes L and L + 16 hold the same operands, which is checked
+//   RDNA 4  multiply_16x16x16<T>(c[8], a[4], b[4])
+#pragma once
+
+namespace fovea::hip::host {
+
+namespace detail {
+template <Instruction kInstruction, class T, int kSums, int kRegisters>
+void multiply(Float (&c)[kSums], const Uint (&a)[kRegisters], const Uint (&b)[kRegisters]) {
+  multiply_add(kInstruction, Pack16<T>::kElement, a[0].v, Pack16<T>::kElement, b[0].v, c[0].v);
+}
+}  // namespace detail
+
+// fp8 operands of CDNA 3 and later and of RDNA 4; each operand names its flavour.
+template <Instruction kInstruction, int kSums, int kRegisters>
+void multiply_fp8(Float (&c)[kSums], Element a_type, const Uint (&a)[kRegisters], Element b_type,
+                  const Uint (&b)[kRegisters]) {
+  multiply_add(kInstruction, a_type, a[0].v, b_type, b[0].v, c[0].v);
+}
+
+#if FOVEA_HOST_IS(gfx90a) || FOVEA_HOST_IS(gfx950)
+template <class T>
+void multiply_16x16x16(Float (&c)[4], const Uint (&a)[2], const Uint (&b)[2]) {
+  detail::multiply<Instruction::kMfma16x16x16, T>(c, a, b);
+}
+template <class T>
+void multiply_32x32x8(Float (&c)[16], const Uint (&a)[2], const Uint (&b)[2]) {
+  detail::multiply<Instruction::kMfma32x32x8, T>(c, a, b);
+}
+#endif
+#if FOVEA_HOST_IS(gfx950)
+template <class T>
+void multiply_16x16x32(Float (&c)[4], const Uint (&a)[4], const Uint (&b)[4]) {
+  detail::multiply<Instruction::kMfma16x16x32, T>(c, a, b);
+}
+template <class T>
+void multiply_32x32x16(Float (&c)[16], const Uint (&a)[4], const Uint (&b)[4]) {
+  detail::multiply<Instruction::kMfma32x32x16, T>(c, a, b);
+}
+#endif
+#if FOVEA_HOST_IS(gfx11)
+template <class T>
+void multiply_16x16x16(Float (&c)[8], const Uint (&a)[8], const Uint (&b)[8]) {
+  for (int r = 0; r < 8; ++r) {
+    for (int i = 0; i < 16; ++i) {
+      if (a[r].v[i] != a[r].v[i + 16]) report_error(i, "WMMA: its first operand differs from that of the lane 16 further on");
+      if (b[r].v[i] != b[r].v[i + 16]) report_error(i, "WMMA: its second operand differs from that of the lane 16 further on");
+    }
+  }
+  detail::multiply<Instruction::kWmma11, T>(c, a, b);
+}
+#endif
+#if FOVEA_HOST_IS(gfx12)
+template <class T>
+void multiply_16x16x16(Float (&c)[8], const Uint (&a)[4], const Uint (&b)[4]) {
+  detail::multiply<Instruction::kWmma12, T>(c, a, b);
+}
+#endif
+
+}  // namespace fovea::hip::host
+
+namespace fovea::hip {
+namespace amd {
+using namespace host;  // NOLINT: the GPUs' tiles find the host's primitives under their own names
+}
+namespace device = amd;
+}  // namespace fovea::hip
