@@ -78,7 +78,7 @@ struct WorkEntry {
   int32_t split;        // place among the entries that share these rows
   int32_t num_splits;   // 1: writes the rows itself
   int32_t first_slot;   // of the group of entries in the partial states
-  int32_t counter;      // of the group: its sequence
+  int32_t reserved;
 };
 static_assert(sizeof(WorkEntry) == 32);
 
@@ -88,11 +88,21 @@ inline constexpr int32_t kSmallRows = 16;
 inline constexpr int32_t kMediumRows = 64;
 inline constexpr int32_t kLargeRows = 128;
 
+// Rows that several entries share, to be merged. All rows of a sequence.
+struct SplitGroup {
+  int32_t seq;
+  int32_t rows;
+  int32_t num_splits;
+  int32_t first_slot;
+};
+static_assert(sizeof(SplitGroup) == 16);
+
 // Plan memory: this header, then what it points to.
 struct PlanHeader {
   int32_t num_entries[kNumKinds];
-  int32_t first_invalid;  // sequence whose lengths make no sense, or INT32_MAX
-  int32_t reserved[4];
+  int32_t num_groups[2];  // of kSmall and kMedium, whose rows may be split
+  uint32_t first_invalid; // sequence whose lengths make no sense, or all ones
+  int32_t reserved[2];
 };
 static_assert(sizeof(PlanHeader) == 32);
 
@@ -101,7 +111,7 @@ struct PlanView {
   PlanHeader* header;
   WorkEntry* entries[kNumKinds];  // longest first
   int32_t capacity[kNumKinds];
-  int32_t* counters;              // [num_seqs, num_kv_heads], 0 between launches
+  SplitGroup* groups[2];
   int32_t* block_max;             // [num_seqs]: the largest block id that a sequence reads
 };
 
@@ -131,5 +141,54 @@ struct ForwardParams {
   float* partials;            // [slots, num_kv_heads, rows, head_size_v]
   float* partial_stats;       // [slots, num_kv_heads, rows, 2]: maximum in the exp2 domain, sum
 };
+
+struct WriteParams {
+  Rows key;    // [num_tokens, num_kv_heads, head_size] of input_type
+  Rows value;
+  Cache key_cache;
+  Cache value_cache;
+  const int64_t* slot_mapping;  // [num_tokens]
+  const float* k_scale;         // nullptr: 1
+  const float* v_scale;
+  int32_t num_tokens;
+  int32_t num_kv_heads;
+  int32_t head_size;
+  int32_t head_size_v;
+  int32_t block_size;
+  int32_t vectorized;
+  int32_t scales_per_head;
+  DataType input_type;
+  DataType cache_type;
+  int32_t reserved;
+};
+
+inline constexpr int32_t kMaxMergeStates = 64;
+
+struct StateRows {
+  const char* data;
+  int64_t row_stride;   // bytes
+  int64_t head_stride;
+};
+
+// Merge of attention states that the caller has.
+struct MergeParams {
+  StateRows outputs[kMaxMergeStates];  // fp32 [num_tokens, num_query_heads, head_size_v]
+  const float* lses[kMaxMergeStates];  // fp32 [num_tokens, num_query_heads], strides below in elements
+  int32_t lse_row_strides[kMaxMergeStates];
+  int32_t lse_head_strides[kMaxMergeStates];
+  Rows output;
+  float* lse;  // nullptr: not wanted
+  int64_t lse_row_stride;
+  int64_t lse_head_stride;
+  const float* sinks;
+  const float* output_scale;
+  int32_t num_states;
+  int32_t num_tokens;
+  int32_t num_query_heads;
+  int32_t head_size_v;
+  DataType output_type;
+  int32_t reserved;
+};
+static_assert(sizeof(MergeParams) <= 4000);
 
 }  // namespace fovea::hip

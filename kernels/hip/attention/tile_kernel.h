@@ -4,8 +4,8 @@
 // keep all waves busy. Keys and values stream through shared memory in kStages tiles. The state of a row (maximum, sum,
 // weighted values) stays in registers until the end, where the key waves' states are combined in order.
 //
-// Entries that share rows with others leave their state in memory; the last of them to arrive combines all, in order of the
-// keys, so the result does not depend on who comes last.
+// Entries that share rows with others leave their state in memory for split_merge.h. A merge by the last workgroup to arrive
+// would save a launch and cost counters that somebody has to clear, because workspace is anybody's, and fences.
 #pragma once
 
 #include "kernels/hip/attention/kv_copy.h"
@@ -422,8 +422,8 @@ struct TileKernel {
     return state;
   }
 
-  FOVEA_DEVICE int64_t partial_row(int split) const {
-    return (static_cast<int64_t>(entry.first_slot + split) * p.layer.num_kv_heads + kv_head) * kRows;
+  FOVEA_DEVICE int64_t partial_row() const {
+    return (static_cast<int64_t>(entry.first_slot + entry.split) * p.layer.num_kv_heads + kv_head) * kRows;
   }
 
   // Calls f(row, element, mask) for every four elements of rows [0, count).
@@ -458,7 +458,7 @@ struct TileKernel {
       for_each_four(count, [&](Int row, Int element, Bool mask) {
         Float v[4];
         const RowState state = collect(row, element, v);
-        const Long at = to_long(row) + (partial_row(entry.split) + first);
+        const Long at = to_long(row) + (partial_row() + first);
         Quad q;
 #pragma unroll
         for (int i = 0; i < 4; ++i) q.w[i] = bits_of(v[i]);
@@ -467,29 +467,6 @@ struct TileKernel {
         global_store(stats + at * 2 + 1, state.sum, mask & (element == 0));
       });
     }
-    if (entry.num_splits == 1) return;
-    int32_t* counter = p.plan.counters + static_cast<int64_t>(entry.counter) * p.layer.num_kv_heads + kv_head;
-    if (arrive(wg, counter, 0) != entry.num_splits - 1) return;
-    for_each_four(rows, [&](Int row, Int element, Bool mask) {
-      RowState state = {Float(-INFINITY), Float(0.0f)};
-      for (int i = 0; i < entry.num_splits; ++i) {
-        const Long at = (to_long(row) + partial_row(i)) * 2;
-        state.max = lane_max(state.max, shared_load(stats + at, mask, 0.0f));
-      }
-      const Float base = select(state.max == -INFINITY, Float(0.0f), state.max);
-      Float v[4] = {Float(0.0f), Float(0.0f), Float(0.0f), Float(0.0f)};
-#pragma unroll 4
-      for (int i = 0; i < entry.num_splits; ++i) {
-        const Long at = to_long(row) + partial_row(i);
-        const Float weight = exp2_fast(shared_load(stats + at * 2, mask, 0.0f) - base);
-        state.sum = state.sum + shared_load(stats + at * 2 + 1, mask, 0.0f) * weight;
-        const Quad q = shared_load_quad(reinterpret_pointer<const char>(partials + (at * head_size_v + to_long(element))), mask);
-#pragma unroll
-        for (int j = 0; j < 4; ++j) v[j] = v[j] + float_of(q.w[j]) * weight;
-      }
-      writer.write(row + entry.row_begin, element, state, v, mask);
-    });
-    if (wg.wave == 0) global_store(counter + to_long(wg.lane * 0), Int(0), wg.lane == 0);
   }
 
   FOVEA_DEVICE void run() {

@@ -77,4 +77,41 @@ FOVEA_DEVICE void store_elements(Lane<char*> row, Int element, DataType type, fl
   }
 }
 
+// One element.
+FOVEA_DEVICE void store_element(Lane<char*> to, DataType type, Float v, Bool mask) {
+  if (type == DataType::kF32) {
+    global_store(reinterpret_pointer<float>(to), v, mask);
+  } else if (type == DataType::kF16) {
+    global_store_half(to, Pack16<F16>::pack(v, v), mask);
+  } else if (type == DataType::kBF16) {
+    global_store_half(to, Pack16<BF16>::pack(v, v), mask);
+  } else {
+    global_store_byte(to, to_fp8(v, type), mask);
+  }
+}
+
+// Eight elements at element index `element` of a row, as fp32.
+FOVEA_DEVICE void load_eight(Pointer row, Int element, DataType type, Float (&v)[8], Bool mask) {
+  if (type == DataType::kF32) {
+    const Quad low = global_load_quad(row + to_long(element * 4), mask), high = global_load_quad(row + to_long(element * 4 + 16), mask);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      v[i] = float_of(low.w[i]);
+      v[i + 4] = float_of(high.w[i]);
+    }
+  } else if (type == DataType::kF16 || type == DataType::kBF16) {
+    const Quad q = global_load_quad(row + to_long(element * 2), mask);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      const Uint pair = q.w[i / 2];
+      v[i] = type == DataType::kF16 ? (i % 2 == 0 ? Pack16<F16>::low(pair) : Pack16<F16>::high(pair))
+                                    : (i % 2 == 0 ? Pack16<BF16>::low(pair) : Pack16<BF16>::high(pair));
+    }
+  } else {
+    const Quad q = global_load_half_quad(row + to_long(element), mask);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) v[i] = from_fp8((q.w[i / 4] >> (i % 4 * 8)) & 0xffu, type);
+  }
+}
+
 }  // namespace fovea::hip

@@ -49,6 +49,7 @@ FOVEA_DEVICE Int remainder(Int x) {
   return static_cast<int32_t>(static_cast<uint32_t>(x) % kDivisor);
 }
 FOVEA_DEVICE Long to_long(Int a) { return a; }
+FOVEA_DEVICE Int to_int(Long a) { return static_cast<int32_t>(a); }
 FOVEA_DEVICE Int to_int(Float a) { return static_cast<int32_t>(a); }
 FOVEA_DEVICE Uint as_uint(Int a) { return static_cast<uint32_t>(a); }
 FOVEA_DEVICE Int as_int(Uint a) { return static_cast<int32_t>(a); }
@@ -76,7 +77,7 @@ FOVEA_DEVICE bool any_lane(bool condition) { return __any_sync(0xffffffffu, cond
 
 // The workgroup a kernel runs in.
 struct Workgroup {
-  int x, y;        // its place in the grid
+  int x, y, z;     // its place in the grid
   int num_x;
   int wave;        // the wave's place in the workgroup
   Int lane;
@@ -90,6 +91,7 @@ FOVEA_DEVICE Workgroup this_workgroup(void* lds) {
   Workgroup wg;
   wg.x = static_cast<int>(blockIdx.x);
   wg.y = static_cast<int>(blockIdx.y);
+  wg.z = static_cast<int>(blockIdx.z);
   wg.num_x = static_cast<int>(gridDim.x);
   wg.wave = __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / kWaveSize, 0);
   wg.lane = static_cast<int>(threadIdx.x) % kWaveSize;
@@ -188,6 +190,12 @@ FOVEA_DEVICE void global_store_quad(Lane<char*> to, const Quad& q, Bool mask) {
 FOVEA_DEVICE void global_store_pair(Lane<char*> to, Uint a, Uint b, Bool mask) {
   if (mask) *reinterpret_cast<uint2*>(to) = make_uint2(a, b);
 }
+FOVEA_DEVICE void global_store_half(Lane<char*> to, Uint bits, Bool mask) {
+  if (mask) *reinterpret_cast<uint16_t*>(to) = static_cast<uint16_t>(bits);
+}
+FOVEA_DEVICE void global_store_byte(Lane<char*> to, Uint bits, Bool mask) {
+  if (mask) *reinterpret_cast<uint8_t*>(to) = static_cast<uint8_t>(bits);
+}
 template <class T, class U>
 FOVEA_DEVICE T* reinterpret_pointer(U* p) {
   return reinterpret_cast<T*>(p);
@@ -198,30 +206,6 @@ FOVEA_DEVICE void global_min(int32_t* to, Int value, Bool mask) {
 FOVEA_DEVICE void global_min(uint32_t* to, Uint value, Bool mask) {
   if (mask) atomicMin(to, value);
 }
-// Data that another workgroup of the same launch wrote and released.
-FOVEA_DEVICE Float shared_load(Lane<const float*> from, Bool mask, float otherwise) { return mask ? __ldcg(from) : otherwise; }
-FOVEA_DEVICE Quad shared_load_quad(Pointer from, Bool mask) {
-  uint4 q = make_uint4(0, 0, 0, 0);
-  if (mask) q = __ldcg(reinterpret_cast<const uint4*>(from));
-  return {{q.x, q.y, q.z, q.w}};
-}
-
-// Adds 1 to the counter once for the workgroup, after all its stores are visible to the device; every wave gets the value
-// before. To be called by all waves; contains barriers. `lds` is where the waves exchange the value.
-FOVEA_DEVICE int arrive(const Workgroup& wg, int32_t* counter, int lds) {
-  __threadfence();
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    const int before = atomicAdd(counter, 1);
-    asm volatile("st.shared.s32 [%0], %1;" ::"r"(wg.lds + lds), "r"(before) : "memory");
-  }
-  __syncthreads();
-  int before;
-  asm volatile("ld.shared.s32 %0, [%1];" : "=r"(before) : "r"(wg.lds + lds) : "memory");
-  __threadfence();
-  return before;
-}
-
 // --- numbers ---------------------------------------------------------------------------------------------------------
 
 struct F16 {};

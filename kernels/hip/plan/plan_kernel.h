@@ -150,7 +150,7 @@ struct PlanKernel {
       const Int at = wg.thread() * 4 + i;
       lds_store_int(wg, at, Int(0), at < PlanLds::kBytes);
     }
-    if (wg.wave == 0) global_store(&p.plan.header->first_invalid + wg.lane * 0, Int(kNoLimit), wg.lane == 0);
+    if (wg.wave == 0) global_store(&p.plan.header->first_invalid + wg.lane * 0, Uint(0xffffffffu), wg.lane == 0);
     wg.barrier();
     // How much work there is of each kind.
     for (int first = 0; first < num_seqs; first += kPlanThreads) {
@@ -208,6 +208,7 @@ struct PlanKernel {
     // Entries of each sequence, and where they and their partial states begin.
     int entries = 0;
     int slots[kLarge] = {0, 0};
+    int groups[kLarge] = {0, 0};
     for (int first = 0; first < num_seqs; first += kPlanThreads) {
       const Int seq = wg.thread() + first;
       const Bool mask = seq < num_seqs;
@@ -223,10 +224,17 @@ struct PlanKernel {
         const Bool split = (e.kind == k) & (count > 1);
         const Int before = scan(select(split, count, Int(0)), slots[k]);
         global_store(p.slots + seq, before, split);
+        const Int group = scan(select(split, Int(1), Int(0)), groups[k]);
+        char* list = reinterpret_cast<char*>(p.plan.groups[k]);
+        const Quad q = {{as_uint(seq), as_uint(e.rows), as_uint(count), as_uint(before)}};
+        global_store_quad(list + to_long(group) * 16, q, split);
       }
-      global_min(&p.plan.header->first_invalid, seq, mask & !e.valid);
+      global_min(&p.plan.header->first_invalid, as_uint(seq), mask & !e.valid);
     }
-    if (wg.wave == 0) global_store(p.firsts + (wg.lane * 0 + num_seqs), Int(entries), wg.lane == 0);
+    if (wg.wave == 0) {
+      global_store(p.firsts + (wg.lane * 0 + num_seqs), Int(entries), wg.lane == 0);
+      for (int k = 0; k < kLarge; ++k) global_store(&p.plan.header->num_groups[k] + wg.lane * 0, Int(groups[k]), wg.lane == 0);
+    }
     wg.barrier();
     // Twice over all entries: count the lengths, then place them, longest first.
     for (int pass = 0; pass < 2; ++pass) {
@@ -267,7 +275,7 @@ struct PlanKernel {
           char* list = reinterpret_cast<char*>(p.plan.entries[k]);
           const Bool mine = mask & (e.kind == k) & (position < p.plan.capacity[k]);
           const Quad low_half = {{as_uint(select(e.valid, seq, Int(-1) - seq)), as_uint(row_begin), as_uint(keys.begin), as_uint(keys.end)}};
-          const Quad high_half = {{as_uint(select(split, part, Int(0))), as_uint(select(split, parts, Int(1))), as_uint(first_slot), as_uint(seq)}};
+          const Quad high_half = {{as_uint(select(split, part, Int(0))), as_uint(select(split, parts, Int(1))), as_uint(first_slot), Uint(0)}};
           global_store_quad(list + to_long(position) * 32, low_half, mine);
           global_store_quad(list + (to_long(position) * 32 + 16), high_half, mine);
         }
