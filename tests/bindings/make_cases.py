@@ -195,7 +195,7 @@ def make_cases():
                    per_sequence_causal=1, lse=1, use_plan=1),
         succeeding("fp8_e4m3fn_per_tensor", "an fp8 cache with one scale", 9, [(3, 21), (1, 17)], causal=0,
                    non_causal=1, query_dtype="bf16", kv_cache_dtype="f8_e4m3fn", kv_scales="per_tensor",
-                   k_scale=(0.25,), v_scale=(0.375,)),
+                   k_scale=(0.3125,), v_scale=(0.375,)),
         succeeding("fp8_e5m2_per_head", "an fp8 cache with a scale for each KV head", 10, [(3, 21), (1, 17)],
                    query_dtype="f32", kv_cache_dtype="f8_e5m2", kv_scales="per_head", k_scale=(0.5, 0.1875),
                    v_scale=(1.25, 0.25)),
