@@ -95,6 +95,7 @@ check "the example, by FOVEA_LIB_DIR" block env PKG_CONFIG_PATH= PKG_CONFIG_LIBD
 features=(--features dynamic-loading)
 check "the example, loaded" block env PKG_CONFIG_PATH= PKG_CONFIG_LIBDIR=/nonexistent
 check "the example, by FOVEA_LIBRARY" block env LD_LIBRARY_PATH= FOVEA_LIBRARY="$libdir/libfovea.so.1"
+check "bindings made in the build" cargo test --locked --quiet --package fovea-sys --features generate
 tells_what_to_do() {
   local output
   ! output=$(env PKG_CONFIG_PATH= PKG_CONFIG_LIBDIR=/nonexistent cargo build --locked --package fovea-sys 2>&1) &&
