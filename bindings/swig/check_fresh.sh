@@ -19,5 +19,5 @@ while IFS= read -r -d '' file; do
     echo "bindings/java/$file: is no longer written by SWIG"
     stale=1
   fi
-done < <(cd "$here/../java" && find . -path '*/org/libfovea/internal/*' -name '*.java' -not -path './*/target/*' -printf '%P\0')
+done < <(cd "$here/../java" && find . -path '*/org/libfovea/capi/*' -name '*.java' -not -path './*/target/*' -printf '%P\0')
 exit $stale

@@ -53,6 +53,7 @@
 
 // --- structs: all zero with struct_size set
 %define FOVEA_STRUCT(Type)
+FOVEA_NEW_MAY_FAIL(Type)
 %extend Type {
   Type() {
     Type* self = (Type*)calloc(1, sizeof(Type));
@@ -108,6 +109,7 @@ FOVEA_TENSOR_FIELD(foveaMergeArgs_t, lse)
 %ignore foveaMergeArgs_t::num_states;
 %ignore foveaMergeArgs_t::outputs;
 %ignore foveaMergeArgs_t::lses;
+FOVEA_NEW_MAY_FAIL(foveaMergeArgs_t)
 %extend foveaMergeArgs_t {
   foveaMergeArgs_t(int32_t num_states) {
     const size_t count = num_states > 0 ? (size_t)num_states : 0;

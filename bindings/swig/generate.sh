@@ -14,7 +14,7 @@ if [ "$version" != 4.1.0 ]; then
 fi
 
 go=$into/go/internal/capi
-java=$into/java/fovea/src/main/java/org/libfovea/internal
+java=$into/java/fovea/src/main/java/org/libfovea/capi
 native=$into/java/fovea-linux-x86_64/src/main/native
 mkdir -p "$go" "$java" "$native"
 rm -f "$java"/*.java
@@ -22,3 +22,5 @@ rm -f "$java"/*.java
 # Relative paths only: SWIG writes the name of its input into its output.
 cd "$here"
 "$swig" -go -cgo -intgosize 64 -DSWIGWORDSIZE64 -module capi -I../../capi/include -outdir "$go" -o "$go/fovea_go_wrap.c" fovea.i
+"$swig" -java -DSWIGWORDSIZE64 -module Capi -package org.libfovea.capi -I../../capi/include -outdir "$java" \
+  -o "$native/fovea_java_wrap.c" fovea.i

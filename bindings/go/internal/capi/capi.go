@@ -29,6 +29,7 @@ typedef struct { void* array; intgo len; intgo cap; } _goslice_;
 
 
 #cgo pkg-config: fovea
+#cgo CFLAGS: -fno-strict-aliasing
 
 typedef _gostring_ swig_type_1;
 typedef _gostring_ swig_type_2;
@@ -51,287 +52,287 @@ typedef long long swig_type_18;
 typedef long long swig_type_19;
 typedef long long swig_type_20;
 typedef _gostring_ swig_type_21;
-extern void _wrap_Swig_free_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_Swig_malloc_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_intgo _wrap_fovea_failure_status_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_type_1 _wrap_fovea_failure_message_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_fovea_failure_free_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_voidp _wrap_fovea_pointer_of_address_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_FOVEA_STATUS_SUCCESS_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_INVALID_STATE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_NO_DEVICE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_DEVICE_ERROR_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_b9c198514c44f771(void);
-extern swig_type_2 _wrap_foveaStatusName_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_type_3 _wrap_foveaStatusString_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_intgo _wrap_foveaGetVersion_capi_b9c198514c44f771(swig_voidp arg1);
-extern swig_type_4 _wrap_foveaGetVersionString_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_NONE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_F32_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_F16_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_BF16_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_b9c198514c44f771(void);
-extern swig_type_5 _wrap_foveaDataTypeName_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_type_6 _wrap_foveaDataTypeSize_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_intgo _wrap_FOVEA_MEMORY_HOST_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_MEMORY_DEVICE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DEVICE_AUTO_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DEVICE_CPU_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DEVICE_GPU_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DEVICE_AMD_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_DEVICE_NVIDIA_capi_b9c198514c44f771(void);
-extern void _wrap_foveaContextCreateInfo_t_device_set_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2);
-extern swig_intgo _wrap_foveaContextCreateInfo_t_device_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaContextCreateInfo_t_num_threads_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaContextCreateInfo_t_num_threads_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaContextCreateInfo_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaContextCreateInfo_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaContextCreate_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern void _wrap_foveaContextDestroy_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaContextInfo_t_device_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern int _wrap_foveaContextInfo_t_device_ordinal_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern int _wrap_foveaContextInfo_t_num_threads_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_type_7 _wrap_foveaContextInfo_t_device_name_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_type_8 _wrap_foveaContextInfo_t_architecture_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaContextInfo_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaContextInfo_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaContextGetInfo_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2);
-extern swig_intgo _wrap_FOVEA_ATTENTION_DECODER_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ATTENTION_ENCODER_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ALIBI_NONE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ALIBI_LINEAR_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ALIBI_SQRT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_PREFIX_RANGES_NONE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_PREFIX_RANGES_FULL_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_KV_SCALES_NONE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_KV_SCALES_PER_HEAD_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_foveaConfigCreate_capi_b9c198514c44f771(swig_voidp arg1);
-extern void _wrap_foveaConfigDestroy_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaConfigSetHeads_capi_b9c198514c44f771(uintptr_t arg1, int arg2, int arg3);
-extern swig_intgo _wrap_foveaConfigSetHeadSizes_capi_b9c198514c44f771(uintptr_t arg1, int arg2, int arg3);
-extern swig_intgo _wrap_foveaConfigSetDataTypes_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, swig_intgo arg3, swig_intgo arg4);
-extern swig_intgo _wrap_foveaConfigSetScale_capi_b9c198514c44f771(uintptr_t arg1, float arg2);
-extern swig_intgo _wrap_foveaConfigSetSlidingWindow_capi_b9c198514c44f771(uintptr_t arg1, int arg2, int arg3);
-extern swig_intgo _wrap_foveaConfigSetLogitsSoftCap_capi_b9c198514c44f771(uintptr_t arg1, float arg2);
-extern swig_intgo _wrap_foveaConfigSetAlibi_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2);
-extern swig_intgo _wrap_foveaConfigSetSinks_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_foveaConfigSetLse_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_foveaConfigSetPrefixRanges_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2);
-extern swig_intgo _wrap_foveaConfigSetPerSequenceCausal_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_foveaConfigSetAttentionType_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2);
-extern swig_intgo _wrap_foveaConfigSetNonCausal_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_foveaConfigSetKvCacheLayout_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, int arg3);
-extern swig_intgo _wrap_foveaConfigSetKvScales_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2);
-extern swig_intgo _wrap_foveaConfigSetBatchInvariant_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_FOVEA_BACKEND_AUTO_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_ALIBI_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_SINKS_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_LSE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_DECODER_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_ENCODER_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_b9c198514c44f771(void);
-extern swig_type_9 _wrap_foveaCapabilityName_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_intgo _wrap_FOVEA_ROLE_QUERY_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ROLE_KV_CACHE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_ROLE_OUTPUT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_b9c198514c44f771(void);
-extern int _wrap_foveaBounds_t_min_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern int _wrap_foveaBounds_t_max_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern int _wrap_foveaBounds_t_multiple_of_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern int _wrap_foveaBounds_t_count_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaBounds_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaBounds_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern int _wrap_foveaBounds_t_value_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_foveaGetBackendCount_capi_b9c198514c44f771(swig_voidp arg1);
-extern swig_intgo _wrap_foveaGetBackend_capi_b9c198514c44f771(int arg1, swig_voidp arg2);
-extern swig_type_10 _wrap_foveaBackendGetName_capi_b9c198514c44f771(swig_intgo arg1);
-extern swig_intgo _wrap_foveaBackendFromName_capi_b9c198514c44f771(swig_type_11 arg1, swig_voidp arg2);
-extern swig_intgo _wrap_foveaBackendIsAvailable_capi_b9c198514c44f771(swig_intgo arg1, swig_voidp arg2, swig_type_12 arg3);
-extern swig_intgo _wrap_foveaBackendSupportsNonCausal_capi_b9c198514c44f771(swig_intgo arg1, swig_voidp arg2);
-extern swig_intgo _wrap_foveaBackendSupports_capi_b9c198514c44f771(swig_intgo arg1, swig_intgo arg2, swig_voidp arg3);
-extern swig_intgo _wrap_foveaBackendSupportsDataType_capi_b9c198514c44f771(swig_intgo arg1, swig_intgo arg2, swig_intgo arg3, swig_voidp arg4);
-extern swig_intgo _wrap_foveaBackendGetBounds_capi_b9c198514c44f771(swig_intgo arg1, swig_intgo arg2, uintptr_t arg3);
-extern swig_intgo _wrap_FOVEA_REASON_NONE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_HEAD_SIZE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_DATA_TYPE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_BLOCK_SIZE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_PREFIX_RANGES_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_SINKS_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_ARCHITECTURE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_ATTENTION_TYPE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_SLIDING_WINDOW_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_NON_CAUSAL_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_ALIBI_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_LSE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_HEADS_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_CONTRADICTION_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_UNAVAILABLE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_REASON_DEVICE_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_foveaConfigCheck_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, swig_voidp arg3);
-extern swig_intgo _wrap_foveaReportGetCount_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern void _wrap_foveaReportDestroy_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaSelectBackend_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, swig_intgo arg3, swig_voidp arg4);
-extern void _wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMetadataLimits_t_max_seq_len_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaMetadataLimits_t_max_seq_len_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaMetadataLimits_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaMetadataLimits_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaMetadataCreate_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern void _wrap_foveaMetadataDestroy_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaMetadataSetCausal_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_intgo _wrap_foveaMetadataGetCausal_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_intgo _wrap_foveaMetadataSetCausalPerSequence_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, swig_voidp arg3);
-extern swig_intgo _wrap_foveaMetadataSetSequences_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, int arg3, int arg4, int arg5, int arg6, swig_voidp arg7, swig_voidp arg8);
-extern swig_intgo _wrap_foveaMetadataSetBlockTable_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, int arg3, int arg4, swig_type_13 arg5, swig_voidp arg6);
-extern swig_intgo _wrap_foveaMetadataSetPrefixRanges_capi_b9c198514c44f771(uintptr_t arg1, swig_intgo arg2, int arg3, swig_voidp arg4, swig_voidp arg5);
-extern swig_intgo _wrap_foveaMetadataCommit_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_intgo _wrap_foveaMetadataValidate_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, swig_type_14 arg3);
-extern swig_intgo _wrap_foveaMetadataGetAsyncError_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_voidp arg3);
-extern swig_intgo _wrap_foveaAttentionCreate_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, swig_intgo arg3, swig_voidp arg4);
-extern void _wrap_foveaAttentionDestroy_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaAttentionGetBackend_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_intgo _wrap_foveaAttentionGetWorkspaceSize_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern swig_intgo _wrap_foveaAttentionGetPlanSize_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern void _wrap_foveaPlanArgs_t_plan_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaPlanArgs_t_plan_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaPlanArgs_t_plan_size_set_capi_b9c198514c44f771(uintptr_t arg1, swig_type_15 arg2);
-extern swig_type_16 _wrap_foveaPlanArgs_t_plan_size_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaPlanArgs_t_stream_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaPlanArgs_t_stream_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaPlanArgs_t_causal_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaPlanArgs_t_causal_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaPlanArgs_t_flags_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaPlanArgs_t_flags_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaPlanArgs_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaPlanArgs_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern swig_intgo _wrap_foveaAttentionPlan_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern void _wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaKvWriteArgs_t_num_tokens_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaKvWriteArgs_t_num_tokens_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaKvWriteArgs_t_k_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaKvWriteArgs_t_k_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaKvWriteArgs_t_v_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaKvWriteArgs_t_v_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaKvWriteArgs_t_stream_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaKvWriteArgs_t_stream_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaKvWriteArgs_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaKvWriteArgs_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaKvWriteArgs_t_set_key_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaKvWriteArgs_t_set_value_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaKvWriteArgs_t_set_key_cache_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaKvWriteArgs_t_set_value_cache_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern swig_intgo _wrap_foveaAttentionWriteKvCache_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2);
-extern swig_intgo _wrap_FOVEA_FORWARD_DEFAULT_capi_b9c198514c44f771(void);
-extern swig_intgo _wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_b9c198514c44f771(void);
-extern void _wrap_foveaForwardArgs_t_q_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_q_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_k_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_k_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_v_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_v_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_output_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_output_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_alibi_slopes_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_alibi_slopes_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_sinks_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_sinks_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_workspace_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_workspace_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_workspace_size_set_capi_b9c198514c44f771(uintptr_t arg1, swig_type_17 arg2);
-extern swig_type_18 _wrap_foveaForwardArgs_t_workspace_size_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_stream_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_stream_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_plan_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaForwardArgs_t_plan_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_plan_size_set_capi_b9c198514c44f771(uintptr_t arg1, swig_type_19 arg2);
-extern swig_type_20 _wrap_foveaForwardArgs_t_plan_size_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_causal_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaForwardArgs_t_causal_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_flags_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaForwardArgs_t_flags_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern uintptr_t _wrap_new_foveaForwardArgs_t_capi_b9c198514c44f771(void);
-extern void _wrap_delete_foveaForwardArgs_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaForwardArgs_t_set_query_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaForwardArgs_t_set_key_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaForwardArgs_t_set_value_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaForwardArgs_t_set_key_cache_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaForwardArgs_t_set_value_cache_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaForwardArgs_t_set_output_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaForwardArgs_t_set_lse_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern swig_intgo _wrap_foveaAttentionForward_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern void _wrap_foveaMergeArgs_t_num_tokens_set_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern int _wrap_foveaMergeArgs_t_num_tokens_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMergeArgs_t_sinks_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaMergeArgs_t_sinks_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMergeArgs_t_output_scale_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaMergeArgs_t_output_scale_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMergeArgs_t_stream_set_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2);
-extern swig_voidp _wrap_foveaMergeArgs_t_stream_get_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMergeArgs_t_set_output_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern void _wrap_foveaMergeArgs_t_set_lse_capi_b9c198514c44f771(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
-extern uintptr_t _wrap_new_foveaMergeArgs_t_capi_b9c198514c44f771(int arg1);
-extern void _wrap_delete_foveaMergeArgs_t_capi_b9c198514c44f771(uintptr_t arg1);
-extern void _wrap_foveaMergeArgs_t_set_state_output_capi_b9c198514c44f771(uintptr_t arg1, int arg2, swig_voidp arg3, swig_intgo arg4, int arg5, swig_voidp arg6, swig_voidp arg7);
-extern void _wrap_foveaMergeArgs_t_set_state_lse_capi_b9c198514c44f771(uintptr_t arg1, int arg2, swig_voidp arg3, swig_intgo arg4, int arg5, swig_voidp arg6, swig_voidp arg7);
-extern swig_intgo _wrap_foveaMergeAttentionStates_capi_b9c198514c44f771(uintptr_t arg1, uintptr_t arg2);
-extern swig_intgo _wrap_fovea_report_code_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
-extern swig_type_21 _wrap_fovea_report_sentence_capi_b9c198514c44f771(uintptr_t arg1, int arg2);
+extern void _wrap_Swig_free_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_Swig_malloc_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_intgo _wrap_fovea_failure_status_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_type_1 _wrap_fovea_failure_message_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_fovea_failure_free_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_voidp _wrap_fovea_pointer_of_address_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_FOVEA_STATUS_SUCCESS_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_INVALID_STATE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_NO_DEVICE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_DEVICE_ERROR_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_00cb3ff236c9ce67(void);
+extern swig_type_2 _wrap_foveaStatusName_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_type_3 _wrap_foveaStatusString_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_intgo _wrap_foveaGetVersion_capi_00cb3ff236c9ce67(swig_voidp arg1);
+extern swig_type_4 _wrap_foveaGetVersionString_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_NONE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_F32_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_F16_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_BF16_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_00cb3ff236c9ce67(void);
+extern swig_type_5 _wrap_foveaDataTypeName_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_type_6 _wrap_foveaDataTypeSize_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_intgo _wrap_FOVEA_MEMORY_HOST_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_MEMORY_DEVICE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DEVICE_AUTO_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DEVICE_CPU_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DEVICE_GPU_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DEVICE_AMD_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_DEVICE_NVIDIA_capi_00cb3ff236c9ce67(void);
+extern void _wrap_foveaContextCreateInfo_t_device_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2);
+extern swig_intgo _wrap_foveaContextCreateInfo_t_device_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaContextCreateInfo_t_num_threads_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaContextCreateInfo_t_num_threads_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaContextCreateInfo_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaContextCreateInfo_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaContextCreate_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern void _wrap_foveaContextDestroy_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaContextInfo_t_device_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern int _wrap_foveaContextInfo_t_device_ordinal_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern int _wrap_foveaContextInfo_t_num_threads_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_type_7 _wrap_foveaContextInfo_t_device_name_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_type_8 _wrap_foveaContextInfo_t_architecture_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaContextInfo_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaContextInfo_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaContextGetInfo_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2);
+extern swig_intgo _wrap_FOVEA_ATTENTION_DECODER_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ATTENTION_ENCODER_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ALIBI_NONE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ALIBI_LINEAR_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ALIBI_SQRT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_PREFIX_RANGES_NONE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_PREFIX_RANGES_FULL_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_KV_SCALES_NONE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_KV_SCALES_PER_HEAD_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_foveaConfigCreate_capi_00cb3ff236c9ce67(swig_voidp arg1);
+extern void _wrap_foveaConfigDestroy_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaConfigSetHeads_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2, int arg3);
+extern swig_intgo _wrap_foveaConfigSetHeadSizes_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2, int arg3);
+extern swig_intgo _wrap_foveaConfigSetDataTypes_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, swig_intgo arg3, swig_intgo arg4);
+extern swig_intgo _wrap_foveaConfigSetScale_capi_00cb3ff236c9ce67(uintptr_t arg1, float arg2);
+extern swig_intgo _wrap_foveaConfigSetSlidingWindow_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2, int arg3);
+extern swig_intgo _wrap_foveaConfigSetLogitsSoftCap_capi_00cb3ff236c9ce67(uintptr_t arg1, float arg2);
+extern swig_intgo _wrap_foveaConfigSetAlibi_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2);
+extern swig_intgo _wrap_foveaConfigSetSinks_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_foveaConfigSetLse_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_foveaConfigSetPrefixRanges_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2);
+extern swig_intgo _wrap_foveaConfigSetPerSequenceCausal_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_foveaConfigSetAttentionType_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2);
+extern swig_intgo _wrap_foveaConfigSetNonCausal_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_foveaConfigSetKvCacheLayout_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, int arg3);
+extern swig_intgo _wrap_foveaConfigSetKvScales_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2);
+extern swig_intgo _wrap_foveaConfigSetBatchInvariant_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_FOVEA_BACKEND_AUTO_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_ALIBI_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_SINKS_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_LSE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_DECODER_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_ENCODER_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_00cb3ff236c9ce67(void);
+extern swig_type_9 _wrap_foveaCapabilityName_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_intgo _wrap_FOVEA_ROLE_QUERY_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ROLE_KV_CACHE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_ROLE_OUTPUT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_00cb3ff236c9ce67(void);
+extern int _wrap_foveaBounds_t_min_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern int _wrap_foveaBounds_t_max_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern int _wrap_foveaBounds_t_multiple_of_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern int _wrap_foveaBounds_t_count_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaBounds_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaBounds_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern int _wrap_foveaBounds_t_value_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_foveaGetBackendCount_capi_00cb3ff236c9ce67(swig_voidp arg1);
+extern swig_intgo _wrap_foveaGetBackend_capi_00cb3ff236c9ce67(int arg1, swig_voidp arg2);
+extern swig_type_10 _wrap_foveaBackendGetName_capi_00cb3ff236c9ce67(swig_intgo arg1);
+extern swig_intgo _wrap_foveaBackendFromName_capi_00cb3ff236c9ce67(swig_type_11 arg1, swig_voidp arg2);
+extern swig_intgo _wrap_foveaBackendIsAvailable_capi_00cb3ff236c9ce67(swig_intgo arg1, swig_voidp arg2, swig_type_12 arg3);
+extern swig_intgo _wrap_foveaBackendSupportsNonCausal_capi_00cb3ff236c9ce67(swig_intgo arg1, swig_voidp arg2);
+extern swig_intgo _wrap_foveaBackendSupports_capi_00cb3ff236c9ce67(swig_intgo arg1, swig_intgo arg2, swig_voidp arg3);
+extern swig_intgo _wrap_foveaBackendSupportsDataType_capi_00cb3ff236c9ce67(swig_intgo arg1, swig_intgo arg2, swig_intgo arg3, swig_voidp arg4);
+extern swig_intgo _wrap_foveaBackendGetBounds_capi_00cb3ff236c9ce67(swig_intgo arg1, swig_intgo arg2, uintptr_t arg3);
+extern swig_intgo _wrap_FOVEA_REASON_NONE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_HEAD_SIZE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_DATA_TYPE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_BLOCK_SIZE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_PREFIX_RANGES_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_SINKS_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_ARCHITECTURE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_ATTENTION_TYPE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_SLIDING_WINDOW_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_NON_CAUSAL_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_ALIBI_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_LSE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_HEADS_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_CONTRADICTION_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_UNAVAILABLE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_REASON_DEVICE_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_foveaConfigCheck_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, swig_voidp arg3);
+extern swig_intgo _wrap_foveaReportGetCount_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern void _wrap_foveaReportDestroy_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaSelectBackend_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, swig_intgo arg3, swig_voidp arg4);
+extern void _wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMetadataLimits_t_max_seq_len_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaMetadataLimits_t_max_seq_len_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaMetadataLimits_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaMetadataLimits_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaMetadataCreate_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern void _wrap_foveaMetadataDestroy_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaMetadataSetCausal_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_intgo _wrap_foveaMetadataGetCausal_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_intgo _wrap_foveaMetadataSetCausalPerSequence_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, swig_voidp arg3);
+extern swig_intgo _wrap_foveaMetadataSetSequences_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, int arg3, int arg4, int arg5, int arg6, swig_voidp arg7, swig_voidp arg8);
+extern swig_intgo _wrap_foveaMetadataSetBlockTable_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, int arg3, int arg4, swig_type_13 arg5, swig_voidp arg6);
+extern swig_intgo _wrap_foveaMetadataSetPrefixRanges_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_intgo arg2, int arg3, swig_voidp arg4, swig_voidp arg5);
+extern swig_intgo _wrap_foveaMetadataCommit_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_intgo _wrap_foveaMetadataValidate_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, swig_type_14 arg3);
+extern swig_intgo _wrap_foveaMetadataGetAsyncError_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_voidp arg3);
+extern swig_intgo _wrap_foveaAttentionCreate_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, swig_intgo arg3, swig_voidp arg4);
+extern void _wrap_foveaAttentionDestroy_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaAttentionGetBackend_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_intgo _wrap_foveaAttentionGetWorkspaceSize_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_intgo _wrap_foveaAttentionGetPlanSize_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern void _wrap_foveaPlanArgs_t_plan_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaPlanArgs_t_plan_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaPlanArgs_t_plan_size_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_type_15 arg2);
+extern swig_type_16 _wrap_foveaPlanArgs_t_plan_size_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaPlanArgs_t_stream_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaPlanArgs_t_stream_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaPlanArgs_t_causal_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaPlanArgs_t_causal_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaPlanArgs_t_flags_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaPlanArgs_t_flags_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaPlanArgs_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaPlanArgs_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern swig_intgo _wrap_foveaAttentionPlan_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern void _wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaKvWriteArgs_t_num_tokens_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaKvWriteArgs_t_num_tokens_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaKvWriteArgs_t_k_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaKvWriteArgs_t_k_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaKvWriteArgs_t_v_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaKvWriteArgs_t_v_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaKvWriteArgs_t_stream_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaKvWriteArgs_t_stream_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaKvWriteArgs_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaKvWriteArgs_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaKvWriteArgs_t_set_key_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaKvWriteArgs_t_set_value_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaKvWriteArgs_t_set_key_cache_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaKvWriteArgs_t_set_value_cache_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern swig_intgo _wrap_foveaAttentionWriteKvCache_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2);
+extern swig_intgo _wrap_FOVEA_FORWARD_DEFAULT_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_00cb3ff236c9ce67(void);
+extern void _wrap_foveaForwardArgs_t_q_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_q_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_k_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_k_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_v_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_v_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_output_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_output_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_alibi_slopes_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_alibi_slopes_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_sinks_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_sinks_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_workspace_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_workspace_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_workspace_size_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_type_17 arg2);
+extern swig_type_18 _wrap_foveaForwardArgs_t_workspace_size_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_stream_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_stream_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_plan_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaForwardArgs_t_plan_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_plan_size_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_type_19 arg2);
+extern swig_type_20 _wrap_foveaForwardArgs_t_plan_size_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_causal_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaForwardArgs_t_causal_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_flags_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaForwardArgs_t_flags_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern uintptr_t _wrap_new_foveaForwardArgs_t_capi_00cb3ff236c9ce67(void);
+extern void _wrap_delete_foveaForwardArgs_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaForwardArgs_t_set_query_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaForwardArgs_t_set_key_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaForwardArgs_t_set_value_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaForwardArgs_t_set_key_cache_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaForwardArgs_t_set_value_cache_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaForwardArgs_t_set_output_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaForwardArgs_t_set_lse_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern swig_intgo _wrap_foveaAttentionForward_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern void _wrap_foveaMergeArgs_t_num_tokens_set_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern int _wrap_foveaMergeArgs_t_num_tokens_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMergeArgs_t_sinks_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaMergeArgs_t_sinks_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMergeArgs_t_output_scale_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaMergeArgs_t_output_scale_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMergeArgs_t_stream_set_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2);
+extern swig_voidp _wrap_foveaMergeArgs_t_stream_get_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMergeArgs_t_set_output_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern void _wrap_foveaMergeArgs_t_set_lse_capi_00cb3ff236c9ce67(uintptr_t arg1, swig_voidp arg2, swig_intgo arg3, int arg4, swig_voidp arg5, swig_voidp arg6);
+extern uintptr_t _wrap_new_foveaMergeArgs_t_capi_00cb3ff236c9ce67(int arg1);
+extern void _wrap_delete_foveaMergeArgs_t_capi_00cb3ff236c9ce67(uintptr_t arg1);
+extern void _wrap_foveaMergeArgs_t_set_state_output_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2, swig_voidp arg3, swig_intgo arg4, int arg5, swig_voidp arg6, swig_voidp arg7);
+extern void _wrap_foveaMergeArgs_t_set_state_lse_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2, swig_voidp arg3, swig_intgo arg4, int arg5, swig_voidp arg6, swig_voidp arg7);
+extern swig_intgo _wrap_foveaMergeAttentionStates_capi_00cb3ff236c9ce67(uintptr_t arg1, uintptr_t arg2);
+extern swig_intgo _wrap_fovea_report_code_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
+extern swig_type_21 _wrap_fovea_report_sentence_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
 #undef intgo
 */
 import "C"
@@ -366,13 +367,13 @@ type _ sync.Mutex
 
 func Swig_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_Swig_free_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_Swig_free_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func Swig_malloc(arg1 int) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_Swig_malloc_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_Swig_malloc_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
@@ -394,14 +395,14 @@ type Attention uintptr
 func Fovea_failure_status(arg1 uintptr) (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_fovea_failure_status_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_fovea_failure_status_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Fovea_failure_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_fovea_failure_message_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_fovea_failure_message_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -410,13 +411,13 @@ swig_r_1 = strings.Clone(swig_r)
 
 func Fovea_failure_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_fovea_failure_free_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_fovea_failure_free_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func Fovea_pointer_of_address(arg1 uintptr) (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_fovea_pointer_of_address_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_fovea_pointer_of_address_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -440,91 +441,91 @@ func takeFailure(address int) *Failure {
 type Enum_SS_foveaStatus_t int
 func _swig_getFOVEA_STATUS_SUCCESS() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_SUCCESS_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_SUCCESS_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_SUCCESS int32 = _swig_getFOVEA_STATUS_SUCCESS()
 func _swig_getFOVEA_STATUS_INVALID_ARGUMENT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_INVALID_ARGUMENT int32 = _swig_getFOVEA_STATUS_INVALID_ARGUMENT()
 func _swig_getFOVEA_STATUS_NOT_SUPPORTED() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_NOT_SUPPORTED int32 = _swig_getFOVEA_STATUS_NOT_SUPPORTED()
 func _swig_getFOVEA_STATUS_INVALID_STATE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_INVALID_STATE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_INVALID_STATE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_INVALID_STATE int32 = _swig_getFOVEA_STATUS_INVALID_STATE()
 func _swig_getFOVEA_STATUS_WORKSPACE_TOO_SMALL() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_WORKSPACE_TOO_SMALL int32 = _swig_getFOVEA_STATUS_WORKSPACE_TOO_SMALL()
 func _swig_getFOVEA_STATUS_OUT_OF_MEMORY() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_OUT_OF_MEMORY int32 = _swig_getFOVEA_STATUS_OUT_OF_MEMORY()
 func _swig_getFOVEA_STATUS_DEVICE_OUT_OF_MEMORY() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_DEVICE_OUT_OF_MEMORY int32 = _swig_getFOVEA_STATUS_DEVICE_OUT_OF_MEMORY()
 func _swig_getFOVEA_STATUS_NO_DEVICE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_NO_DEVICE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_NO_DEVICE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_NO_DEVICE int32 = _swig_getFOVEA_STATUS_NO_DEVICE()
 func _swig_getFOVEA_STATUS_ARCH_MISMATCH() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_ARCH_MISMATCH int32 = _swig_getFOVEA_STATUS_ARCH_MISMATCH()
 func _swig_getFOVEA_STATUS_BACKEND_UNAVAILABLE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_BACKEND_UNAVAILABLE int32 = _swig_getFOVEA_STATUS_BACKEND_UNAVAILABLE()
 func _swig_getFOVEA_STATUS_DEVICE_ERROR() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_DEVICE_ERROR_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_DEVICE_ERROR_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_DEVICE_ERROR int32 = _swig_getFOVEA_STATUS_DEVICE_ERROR()
 func _swig_getFOVEA_STATUS_VERSION_MISMATCH() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_STATUS_VERSION_MISMATCH int32 = _swig_getFOVEA_STATUS_VERSION_MISMATCH()
 func _swig_getFOVEA_STATUS_INTERNAL_ERROR() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -532,7 +533,7 @@ var FOVEA_STATUS_INTERNAL_ERROR int32 = _swig_getFOVEA_STATUS_INTERNAL_ERROR()
 func FoveaStatusName(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaStatusName_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0))
+	swig_r_p := C._wrap_foveaStatusName_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -542,7 +543,7 @@ swig_r_1 = strings.Clone(swig_r)
 func FoveaStatusString(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaStatusString_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0))
+	swig_r_p := C._wrap_foveaStatusString_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -552,7 +553,7 @@ swig_r_1 = strings.Clone(swig_r)
 func FoveaGetVersion(arg1 *int32) (_swig_ret *Failure) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_foveaGetVersion_capi_b9c198514c44f771(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_foveaGetVersion_capi_00cb3ff236c9ce67(C.swig_voidp(_swig_i_0)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -560,7 +561,7 @@ swig_r_1 = takeFailure(swig_r)
 
 func FoveaGetVersionString() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_foveaGetVersionString_capi_b9c198514c44f771()
+	swig_r_p := C._wrap_foveaGetVersionString_capi_00cb3ff236c9ce67()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -570,49 +571,49 @@ swig_r_1 = strings.Clone(swig_r)
 type Enum_SS_foveaDataType_t int
 func _swig_getFOVEA_DATA_TYPE_NONE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_NONE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_NONE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DATA_TYPE_NONE int32 = _swig_getFOVEA_DATA_TYPE_NONE()
 func _swig_getFOVEA_DATA_TYPE_F32() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F32_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F32_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DATA_TYPE_F32 int32 = _swig_getFOVEA_DATA_TYPE_F32()
 func _swig_getFOVEA_DATA_TYPE_F16() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F16_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F16_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DATA_TYPE_F16 int32 = _swig_getFOVEA_DATA_TYPE_F16()
 func _swig_getFOVEA_DATA_TYPE_BF16() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_BF16_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_BF16_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DATA_TYPE_BF16 int32 = _swig_getFOVEA_DATA_TYPE_BF16()
 func _swig_getFOVEA_DATA_TYPE_F8_E4M3FN() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DATA_TYPE_F8_E4M3FN int32 = _swig_getFOVEA_DATA_TYPE_F8_E4M3FN()
 func _swig_getFOVEA_DATA_TYPE_F8_E4M3FNUZ() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DATA_TYPE_F8_E4M3FNUZ int32 = _swig_getFOVEA_DATA_TYPE_F8_E4M3FNUZ()
 func _swig_getFOVEA_DATA_TYPE_F8_E5M2() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -620,7 +621,7 @@ var FOVEA_DATA_TYPE_F8_E5M2 int32 = _swig_getFOVEA_DATA_TYPE_F8_E5M2()
 func FoveaDataTypeName(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaDataTypeName_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0))
+	swig_r_p := C._wrap_foveaDataTypeName_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -630,7 +631,7 @@ swig_r_1 = strings.Clone(swig_r)
 func FoveaDataTypeSize(arg1 int32) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_foveaDataTypeSize_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0)))
+	swig_r = (int64)(C._wrap_foveaDataTypeSize_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
@@ -638,14 +639,14 @@ const FOVEA_MAX_DIMS int = 6
 type Enum_SS_foveaMemory_t int
 func _swig_getFOVEA_MEMORY_HOST() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_MEMORY_HOST_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_MEMORY_HOST_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_MEMORY_HOST int32 = _swig_getFOVEA_MEMORY_HOST()
 func _swig_getFOVEA_MEMORY_DEVICE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_MEMORY_DEVICE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_MEMORY_DEVICE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -653,35 +654,35 @@ var FOVEA_MEMORY_DEVICE int32 = _swig_getFOVEA_MEMORY_DEVICE()
 type Enum_SS_foveaDevice_t int
 func _swig_getFOVEA_DEVICE_AUTO() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DEVICE_AUTO_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DEVICE_AUTO_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DEVICE_AUTO int32 = _swig_getFOVEA_DEVICE_AUTO()
 func _swig_getFOVEA_DEVICE_CPU() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DEVICE_CPU_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DEVICE_CPU_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DEVICE_CPU int32 = _swig_getFOVEA_DEVICE_CPU()
 func _swig_getFOVEA_DEVICE_GPU() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DEVICE_GPU_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DEVICE_GPU_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DEVICE_GPU int32 = _swig_getFOVEA_DEVICE_GPU()
 func _swig_getFOVEA_DEVICE_AMD() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DEVICE_AMD_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DEVICE_AMD_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_DEVICE_AMD int32 = _swig_getFOVEA_DEVICE_AMD()
 func _swig_getFOVEA_DEVICE_NVIDIA() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_DEVICE_NVIDIA_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_DEVICE_NVIDIA_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -698,64 +699,64 @@ func (p SwigcptrFoveaContextCreateInfo_t) SwigIsFoveaContextCreateInfo_t() {
 func (arg1 SwigcptrFoveaContextCreateInfo_t) SetDevice(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaContextCreateInfo_t_device_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1))
+	C._wrap_foveaContextCreateInfo_t_device_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) GetDevice() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaContextCreateInfo_t_device_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaContextCreateInfo_t_device_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) SetDevice_ordinal(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) GetDevice_ordinal() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) SetNum_threads(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaContextCreateInfo_t_num_threads_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaContextCreateInfo_t_num_threads_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) GetNum_threads() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaContextCreateInfo_t_num_threads_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaContextCreateInfo_t_num_threads_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) SetReserved_flags(arg2 uint32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaContextCreateInfo_t) GetReserved_flags() (_swig_ret uint32) {
 	var swig_r uint32
 	_swig_i_0 := arg1
-	swig_r = (uint32)(C._wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint32)(C._wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewFoveaContextCreateInfo_t() (_swig_ret FoveaContextCreateInfo_t) {
 	var swig_r FoveaContextCreateInfo_t
-	swig_r = (FoveaContextCreateInfo_t)(SwigcptrFoveaContextCreateInfo_t(C._wrap_new_foveaContextCreateInfo_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaContextCreateInfo_t)(SwigcptrFoveaContextCreateInfo_t(C._wrap_new_foveaContextCreateInfo_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaContextCreateInfo_t(arg1 FoveaContextCreateInfo_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaContextCreateInfo_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaContextCreateInfo_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 type FoveaContextCreateInfo_t interface {
@@ -775,7 +776,7 @@ func FoveaContextCreate(arg1 FoveaContextCreateInfo_t, arg2 *Context) (_swig_ret
 	var swig_r int
 	_swig_i_0 := getSwigcptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaContextCreate_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaContextCreate_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -784,7 +785,7 @@ swig_r_1 = takeFailure(swig_r)
 func FoveaContextDestroy(arg1 Context) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
-	C._wrap_foveaContextDestroy_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_foveaContextDestroy_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 type SwigcptrFoveaContextInfo_t uintptr
@@ -799,28 +800,28 @@ func (p SwigcptrFoveaContextInfo_t) SwigIsFoveaContextInfo_t() {
 func (arg1 SwigcptrFoveaContextInfo_t) GetDevice() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaContextInfo_t_device_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaContextInfo_t_device_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaContextInfo_t) GetDevice_ordinal() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaContextInfo_t_device_ordinal_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaContextInfo_t_device_ordinal_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaContextInfo_t) GetNum_threads() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaContextInfo_t_num_threads_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaContextInfo_t_num_threads_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaContextInfo_t) GetDevice_name() (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaContextInfo_t_device_name_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_foveaContextInfo_t_device_name_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -830,7 +831,7 @@ swig_r_1 = strings.Clone(swig_r)
 func (arg1 SwigcptrFoveaContextInfo_t) GetArchitecture() (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaContextInfo_t_architecture_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_foveaContextInfo_t_architecture_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -839,13 +840,13 @@ swig_r_1 = strings.Clone(swig_r)
 
 func NewFoveaContextInfo_t() (_swig_ret FoveaContextInfo_t) {
 	var swig_r FoveaContextInfo_t
-	swig_r = (FoveaContextInfo_t)(SwigcptrFoveaContextInfo_t(C._wrap_new_foveaContextInfo_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaContextInfo_t)(SwigcptrFoveaContextInfo_t(C._wrap_new_foveaContextInfo_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaContextInfo_t(arg1 FoveaContextInfo_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaContextInfo_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaContextInfo_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 type FoveaContextInfo_t interface {
@@ -863,7 +864,7 @@ func FoveaContextGetInfo(arg1 Context, arg2 FoveaContextInfo_t) (_swig_ret *Fail
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := getSwigcptr(arg2)
-	swig_r = (int)(C._wrap_foveaContextGetInfo_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaContextGetInfo_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -872,21 +873,21 @@ swig_r_1 = takeFailure(swig_r)
 type Enum_SS_foveaAttentionType_t int
 func _swig_getFOVEA_ATTENTION_DECODER() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ATTENTION_DECODER_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ATTENTION_DECODER_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_ATTENTION_DECODER int32 = _swig_getFOVEA_ATTENTION_DECODER()
 func _swig_getFOVEA_ATTENTION_ENCODER() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ATTENTION_ENCODER_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ATTENTION_ENCODER_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_ATTENTION_ENCODER int32 = _swig_getFOVEA_ATTENTION_ENCODER()
 func _swig_getFOVEA_ATTENTION_ENCODER_DECODER() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -894,14 +895,14 @@ var FOVEA_ATTENTION_ENCODER_DECODER int32 = _swig_getFOVEA_ATTENTION_ENCODER_DEC
 type Enum_SS_foveaKvCacheLayout_t int
 func _swig_getFOVEA_KV_CACHE_LAYOUT_STRIDED() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_KV_CACHE_LAYOUT_STRIDED int32 = _swig_getFOVEA_KV_CACHE_LAYOUT_STRIDED()
 func _swig_getFOVEA_KV_CACHE_LAYOUT_VECTORIZED() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -909,21 +910,21 @@ var FOVEA_KV_CACHE_LAYOUT_VECTORIZED int32 = _swig_getFOVEA_KV_CACHE_LAYOUT_VECT
 type Enum_SS_foveaAlibi_t int
 func _swig_getFOVEA_ALIBI_NONE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ALIBI_NONE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ALIBI_NONE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_ALIBI_NONE int32 = _swig_getFOVEA_ALIBI_NONE()
 func _swig_getFOVEA_ALIBI_LINEAR() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ALIBI_LINEAR_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ALIBI_LINEAR_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_ALIBI_LINEAR int32 = _swig_getFOVEA_ALIBI_LINEAR()
 func _swig_getFOVEA_ALIBI_SQRT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ALIBI_SQRT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ALIBI_SQRT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -931,21 +932,21 @@ var FOVEA_ALIBI_SQRT int32 = _swig_getFOVEA_ALIBI_SQRT()
 type Enum_SS_foveaPrefixRanges_t int
 func _swig_getFOVEA_PREFIX_RANGES_NONE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_PREFIX_RANGES_NONE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_PREFIX_RANGES_NONE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_PREFIX_RANGES_NONE int32 = _swig_getFOVEA_PREFIX_RANGES_NONE()
 func _swig_getFOVEA_PREFIX_RANGES_FULL() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_PREFIX_RANGES_FULL_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_PREFIX_RANGES_FULL_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_PREFIX_RANGES_FULL int32 = _swig_getFOVEA_PREFIX_RANGES_FULL()
 func _swig_getFOVEA_PREFIX_RANGES_WINDOWED() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -953,21 +954,21 @@ var FOVEA_PREFIX_RANGES_WINDOWED int32 = _swig_getFOVEA_PREFIX_RANGES_WINDOWED()
 type Enum_SS_foveaKvScales_t int
 func _swig_getFOVEA_KV_SCALES_NONE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_KV_SCALES_NONE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_KV_SCALES_NONE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_KV_SCALES_NONE int32 = _swig_getFOVEA_KV_SCALES_NONE()
 func _swig_getFOVEA_KV_SCALES_PER_TENSOR() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_KV_SCALES_PER_TENSOR int32 = _swig_getFOVEA_KV_SCALES_PER_TENSOR()
 func _swig_getFOVEA_KV_SCALES_PER_HEAD() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_KV_SCALES_PER_HEAD_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_KV_SCALES_PER_HEAD_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -975,7 +976,7 @@ var FOVEA_KV_SCALES_PER_HEAD int32 = _swig_getFOVEA_KV_SCALES_PER_HEAD()
 func FoveaConfigCreate(arg1 *Config) (_swig_ret *Failure) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_foveaConfigCreate_capi_b9c198514c44f771(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_foveaConfigCreate_capi_00cb3ff236c9ce67(C.swig_voidp(_swig_i_0)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -984,7 +985,7 @@ swig_r_1 = takeFailure(swig_r)
 func FoveaConfigDestroy(arg1 Config) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
-	C._wrap_foveaConfigDestroy_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_foveaConfigDestroy_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func FoveaConfigSetHeads(arg1 Config, arg2 int32, arg3 int32) (_swig_ret *Failure) {
@@ -993,7 +994,7 @@ func FoveaConfigSetHeads(arg1 Config, arg2 int32, arg3 int32) (_swig_ret *Failur
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaConfigSetHeads_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaConfigSetHeads_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1005,7 +1006,7 @@ func FoveaConfigSetHeadSizes(arg1 Config, arg2 int32, arg3 int32) (_swig_ret *Fa
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaConfigSetHeadSizes_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaConfigSetHeadSizes_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1018,7 +1019,7 @@ _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int)(C._wrap_foveaConfigSetDataTypes_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_intgo(_swig_i_3)))
+	swig_r = (int)(C._wrap_foveaConfigSetDataTypes_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_intgo(_swig_i_3)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1029,7 +1030,7 @@ func FoveaConfigSetScale(arg1 Config, arg2 float32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetScale_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.float(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetScale_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.float(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1041,7 +1042,7 @@ func FoveaConfigSetSlidingWindow(arg1 Config, arg2 int32, arg3 int32) (_swig_ret
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaConfigSetSlidingWindow_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaConfigSetSlidingWindow_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1052,7 +1053,7 @@ func FoveaConfigSetLogitsSoftCap(arg1 Config, arg2 float32) (_swig_ret *Failure)
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetLogitsSoftCap_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.float(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetLogitsSoftCap_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.float(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1063,7 +1064,7 @@ func FoveaConfigSetAlibi(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetAlibi_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetAlibi_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1074,7 +1075,7 @@ func FoveaConfigSetSinks(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetSinks_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetSinks_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1085,7 +1086,7 @@ func FoveaConfigSetLse(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetLse_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetLse_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1096,7 +1097,7 @@ func FoveaConfigSetPrefixRanges(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetPrefixRanges_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetPrefixRanges_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1107,7 +1108,7 @@ func FoveaConfigSetPerSequenceCausal(arg1 Config, arg2 int32) (_swig_ret *Failur
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetPerSequenceCausal_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetPerSequenceCausal_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1118,7 +1119,7 @@ func FoveaConfigSetAttentionType(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetAttentionType_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetAttentionType_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1129,7 +1130,7 @@ func FoveaConfigSetNonCausal(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetNonCausal_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetNonCausal_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1141,7 +1142,7 @@ func FoveaConfigSetKvCacheLayout(arg1 Config, arg2 int32, arg3 int32) (_swig_ret
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaConfigSetKvCacheLayout_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaConfigSetKvCacheLayout_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1152,7 +1153,7 @@ func FoveaConfigSetKvScales(arg1 Config, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetKvScales_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetKvScales_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1163,7 +1164,7 @@ func FoveaConfigSetBatchInvariant(arg1 Config, arg2 int32) (_swig_ret *Failure) 
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaConfigSetBatchInvariant_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaConfigSetBatchInvariant_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1172,21 +1173,21 @@ swig_r_1 = takeFailure(swig_r)
 type Enum_SS_foveaBackend_t int
 func _swig_getFOVEA_BACKEND_AUTO() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BACKEND_AUTO_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BACKEND_AUTO_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_BACKEND_AUTO int32 = _swig_getFOVEA_BACKEND_AUTO()
 func _swig_getFOVEA_BACKEND_ROCM_ATTN() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BACKEND_ROCM_ATTN_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BACKEND_ROCM_ATTN_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_BACKEND_ROCM_ATTN int32 = _swig_getFOVEA_BACKEND_ROCM_ATTN()
 func _swig_getFOVEA_BACKEND_CPU_ATTN() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BACKEND_CPU_ATTN_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BACKEND_CPU_ATTN_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -1194,154 +1195,154 @@ var FOVEA_BACKEND_CPU_ATTN int32 = _swig_getFOVEA_BACKEND_CPU_ATTN()
 type Enum_SS_foveaCapability_t int
 func _swig_getFOVEA_CAPABILITY_NON_CAUSAL() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_NON_CAUSAL int32 = _swig_getFOVEA_CAPABILITY_NON_CAUSAL()
 func _swig_getFOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL int32 = _swig_getFOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL()
 func _swig_getFOVEA_CAPABILITY_SLIDING_WINDOW() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_SLIDING_WINDOW int32 = _swig_getFOVEA_CAPABILITY_SLIDING_WINDOW()
 func _swig_getFOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT int32 = _swig_getFOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT()
 func _swig_getFOVEA_CAPABILITY_PREFIX_RANGES() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_PREFIX_RANGES int32 = _swig_getFOVEA_CAPABILITY_PREFIX_RANGES()
 func _swig_getFOVEA_CAPABILITY_LOGITS_SOFT_CAP() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_LOGITS_SOFT_CAP int32 = _swig_getFOVEA_CAPABILITY_LOGITS_SOFT_CAP()
 func _swig_getFOVEA_CAPABILITY_ALIBI() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ALIBI_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ALIBI_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_ALIBI int32 = _swig_getFOVEA_CAPABILITY_ALIBI()
 func _swig_getFOVEA_CAPABILITY_ALIBI_SQRT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_ALIBI_SQRT int32 = _swig_getFOVEA_CAPABILITY_ALIBI_SQRT()
 func _swig_getFOVEA_CAPABILITY_SINKS() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_SINKS_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_SINKS_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_SINKS int32 = _swig_getFOVEA_CAPABILITY_SINKS()
 func _swig_getFOVEA_CAPABILITY_LSE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_LSE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_LSE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_LSE int32 = _swig_getFOVEA_CAPABILITY_LSE()
 func _swig_getFOVEA_CAPABILITY_PARTIAL_STATE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_PARTIAL_STATE int32 = _swig_getFOVEA_CAPABILITY_PARTIAL_STATE()
 func _swig_getFOVEA_CAPABILITY_FP8_KV_CACHE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_FP8_KV_CACHE int32 = _swig_getFOVEA_CAPABILITY_FP8_KV_CACHE()
 func _swig_getFOVEA_CAPABILITY_FP8_QUERY() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_FP8_QUERY int32 = _swig_getFOVEA_CAPABILITY_FP8_QUERY()
 func _swig_getFOVEA_CAPABILITY_FP8_OUTPUT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_FP8_OUTPUT int32 = _swig_getFOVEA_CAPABILITY_FP8_OUTPUT()
 func _swig_getFOVEA_CAPABILITY_PER_HEAD_KV_SCALES() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_PER_HEAD_KV_SCALES int32 = _swig_getFOVEA_CAPABILITY_PER_HEAD_KV_SCALES()
 func _swig_getFOVEA_CAPABILITY_VECTORIZED_KV_CACHE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_VECTORIZED_KV_CACHE int32 = _swig_getFOVEA_CAPABILITY_VECTORIZED_KV_CACHE()
 func _swig_getFOVEA_CAPABILITY_DIFFERENT_V_SIZE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_DIFFERENT_V_SIZE int32 = _swig_getFOVEA_CAPABILITY_DIFFERENT_V_SIZE()
 func _swig_getFOVEA_CAPABILITY_BATCH_INVARIANCE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_BATCH_INVARIANCE int32 = _swig_getFOVEA_CAPABILITY_BATCH_INVARIANCE()
 func _swig_getFOVEA_CAPABILITY_GRAPH_CAPTURE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_GRAPH_CAPTURE int32 = _swig_getFOVEA_CAPABILITY_GRAPH_CAPTURE()
 func _swig_getFOVEA_CAPABILITY_DECODER() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_DECODER_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_DECODER_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_DECODER int32 = _swig_getFOVEA_CAPABILITY_DECODER()
 func _swig_getFOVEA_CAPABILITY_ENCODER() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ENCODER_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ENCODER_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_CAPABILITY_ENCODER int32 = _swig_getFOVEA_CAPABILITY_ENCODER()
 func _swig_getFOVEA_CAPABILITY_ENCODER_DECODER() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -1350,7 +1351,7 @@ const FOVEA_CAPABILITY_COUNT int = 22
 func FoveaCapabilityName(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaCapabilityName_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0))
+	swig_r_p := C._wrap_foveaCapabilityName_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -1360,21 +1361,21 @@ swig_r_1 = strings.Clone(swig_r)
 type Enum_SS_foveaDataTypeRole_t int
 func _swig_getFOVEA_ROLE_QUERY() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ROLE_QUERY_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ROLE_QUERY_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_ROLE_QUERY int32 = _swig_getFOVEA_ROLE_QUERY()
 func _swig_getFOVEA_ROLE_KV_CACHE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ROLE_KV_CACHE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ROLE_KV_CACHE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_ROLE_KV_CACHE int32 = _swig_getFOVEA_ROLE_KV_CACHE()
 func _swig_getFOVEA_ROLE_OUTPUT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_ROLE_OUTPUT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_ROLE_OUTPUT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -1382,28 +1383,28 @@ var FOVEA_ROLE_OUTPUT int32 = _swig_getFOVEA_ROLE_OUTPUT()
 type Enum_SS_foveaBoundsAttribute_t int
 func _swig_getFOVEA_BOUNDS_HEAD_SIZE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_BOUNDS_HEAD_SIZE int32 = _swig_getFOVEA_BOUNDS_HEAD_SIZE()
 func _swig_getFOVEA_BOUNDS_HEAD_SIZE_V() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_BOUNDS_HEAD_SIZE_V int32 = _swig_getFOVEA_BOUNDS_HEAD_SIZE_V()
 func _swig_getFOVEA_BOUNDS_BLOCK_SIZE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_BOUNDS_BLOCK_SIZE int32 = _swig_getFOVEA_BOUNDS_BLOCK_SIZE()
 func _swig_getFOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -1420,47 +1421,47 @@ func (p SwigcptrFoveaBounds_t) SwigIsFoveaBounds_t() {
 func (arg1 SwigcptrFoveaBounds_t) GetMin() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaBounds_t_min_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaBounds_t_min_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaBounds_t) GetMax() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaBounds_t_max_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaBounds_t_max_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaBounds_t) GetMultiple_of() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaBounds_t_multiple_of_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaBounds_t_multiple_of_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaBounds_t) GetCount() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaBounds_t_count_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaBounds_t_count_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewFoveaBounds_t() (_swig_ret FoveaBounds_t) {
 	var swig_r FoveaBounds_t
-	swig_r = (FoveaBounds_t)(SwigcptrFoveaBounds_t(C._wrap_new_foveaBounds_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaBounds_t)(SwigcptrFoveaBounds_t(C._wrap_new_foveaBounds_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaBounds_t(arg1 FoveaBounds_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaBounds_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaBounds_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func (arg1 SwigcptrFoveaBounds_t) Value(arg2 int32) (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (int32)(C._wrap_foveaBounds_t_value_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int32)(C._wrap_foveaBounds_t_value_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1477,7 +1478,7 @@ type FoveaBounds_t interface {
 func FoveaGetBackendCount(arg1 *int32) (_swig_ret *Failure) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_foveaGetBackendCount_capi_b9c198514c44f771(C.swig_voidp(_swig_i_0)))
+	swig_r = (int)(C._wrap_foveaGetBackendCount_capi_00cb3ff236c9ce67(C.swig_voidp(_swig_i_0)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1487,7 +1488,7 @@ func FoveaGetBackend(arg1 int32, arg2 *int32) (_swig_ret *Failure) {
 	var swig_r int
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaGetBackend_capi_b9c198514c44f771(C.int(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaGetBackend_capi_00cb3ff236c9ce67(C.int(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1496,7 +1497,7 @@ swig_r_1 = takeFailure(swig_r)
 func FoveaBackendGetName(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_foveaBackendGetName_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0))
+	swig_r_p := C._wrap_foveaBackendGetName_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)
@@ -1507,7 +1508,7 @@ func FoveaBackendFromName(arg1 string, arg2 *int32) (_swig_ret *Failure) {
 	var swig_r int
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaBackendFromName_capi_b9c198514c44f771(*(*C.swig_type_11)(unsafe.Pointer(&_swig_i_0)), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaBackendFromName_capi_00cb3ff236c9ce67(*(*C.swig_type_11)(unsafe.Pointer(&_swig_i_0)), C.swig_voidp(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -1521,7 +1522,7 @@ func FoveaBackendIsAvailable(arg1 int32, arg2 *int32, arg3 []byte) (_swig_ret *F
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaBackendIsAvailable_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0), C.swig_voidp(_swig_i_1), *(*C.swig_type_12)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int)(C._wrap_foveaBackendIsAvailable_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0), C.swig_voidp(_swig_i_1), *(*C.swig_type_12)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg3
 	}
@@ -1534,7 +1535,7 @@ func FoveaBackendSupportsNonCausal(arg1 int32, arg2 *int32) (_swig_ret *Failure)
 	var swig_r int
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaBackendSupportsNonCausal_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaBackendSupportsNonCausal_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1545,7 +1546,7 @@ func FoveaBackendSupports(arg1 int32, arg2 int32, arg3 *int32) (_swig_ret *Failu
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaBackendSupports_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaBackendSupports_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1557,7 +1558,7 @@ func FoveaBackendSupportsDataType(arg1 int32, arg2 int32, arg3 int32, arg4 *int3
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int)(C._wrap_foveaBackendSupportsDataType_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (int)(C._wrap_foveaBackendSupportsDataType_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1568,7 +1569,7 @@ func FoveaBackendGetBounds(arg1 int32, arg2 int32, arg3 FoveaBounds_t) (_swig_re
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := getSwigcptr(arg3)
-	swig_r = (int)(C._wrap_foveaBackendGetBounds_capi_b9c198514c44f771(C.swig_intgo(_swig_i_0), C.swig_intgo(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaBackendGetBounds_capi_00cb3ff236c9ce67(C.swig_intgo(_swig_i_0), C.swig_intgo(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1577,168 +1578,168 @@ swig_r_1 = takeFailure(swig_r)
 type Enum_SS_foveaReason_t int
 func _swig_getFOVEA_REASON_NONE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_NONE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_NONE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_NONE int32 = _swig_getFOVEA_REASON_NONE()
 func _swig_getFOVEA_REASON_HEAD_SIZE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_HEAD_SIZE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_HEAD_SIZE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_HEAD_SIZE int32 = _swig_getFOVEA_REASON_HEAD_SIZE()
 func _swig_getFOVEA_REASON_DATA_TYPE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_DATA_TYPE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_DATA_TYPE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_DATA_TYPE int32 = _swig_getFOVEA_REASON_DATA_TYPE()
 func _swig_getFOVEA_REASON_KV_CACHE_DATA_TYPE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_KV_CACHE_DATA_TYPE int32 = _swig_getFOVEA_REASON_KV_CACHE_DATA_TYPE()
 func _swig_getFOVEA_REASON_BLOCK_SIZE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_BLOCK_SIZE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_BLOCK_SIZE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_BLOCK_SIZE int32 = _swig_getFOVEA_REASON_BLOCK_SIZE()
 func _swig_getFOVEA_REASON_PREFIX_RANGES() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_PREFIX_RANGES_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_PREFIX_RANGES_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_PREFIX_RANGES int32 = _swig_getFOVEA_REASON_PREFIX_RANGES()
 func _swig_getFOVEA_REASON_SINKS() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_SINKS_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_SINKS_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_SINKS int32 = _swig_getFOVEA_REASON_SINKS()
 func _swig_getFOVEA_REASON_PER_HEAD_KV_SCALES() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_PER_HEAD_KV_SCALES int32 = _swig_getFOVEA_REASON_PER_HEAD_KV_SCALES()
 func _swig_getFOVEA_REASON_ARCHITECTURE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_ARCHITECTURE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_ARCHITECTURE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_ARCHITECTURE int32 = _swig_getFOVEA_REASON_ARCHITECTURE()
 func _swig_getFOVEA_REASON_ATTENTION_TYPE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_ATTENTION_TYPE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_ATTENTION_TYPE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_ATTENTION_TYPE int32 = _swig_getFOVEA_REASON_ATTENTION_TYPE()
 func _swig_getFOVEA_REASON_SLIDING_WINDOW() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_SLIDING_WINDOW_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_SLIDING_WINDOW_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_SLIDING_WINDOW int32 = _swig_getFOVEA_REASON_SLIDING_WINDOW()
 func _swig_getFOVEA_REASON_NON_CAUSAL() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_NON_CAUSAL_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_NON_CAUSAL_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_NON_CAUSAL int32 = _swig_getFOVEA_REASON_NON_CAUSAL()
 func _swig_getFOVEA_REASON_BATCH_INVARIANCE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_BATCH_INVARIANCE int32 = _swig_getFOVEA_REASON_BATCH_INVARIANCE()
 func _swig_getFOVEA_REASON_LOGITS_SOFT_CAP() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_LOGITS_SOFT_CAP int32 = _swig_getFOVEA_REASON_LOGITS_SOFT_CAP()
 func _swig_getFOVEA_REASON_ALIBI() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_ALIBI_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_ALIBI_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_ALIBI int32 = _swig_getFOVEA_REASON_ALIBI()
 func _swig_getFOVEA_REASON_LSE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_LSE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_LSE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_LSE int32 = _swig_getFOVEA_REASON_LSE()
 func _swig_getFOVEA_REASON_PER_SEQUENCE_CAUSAL() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_PER_SEQUENCE_CAUSAL int32 = _swig_getFOVEA_REASON_PER_SEQUENCE_CAUSAL()
 func _swig_getFOVEA_REASON_KV_CACHE_LAYOUT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_KV_CACHE_LAYOUT int32 = _swig_getFOVEA_REASON_KV_CACHE_LAYOUT()
 func _swig_getFOVEA_REASON_HEADS() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_HEADS_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_HEADS_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_HEADS int32 = _swig_getFOVEA_REASON_HEADS()
 func _swig_getFOVEA_REASON_OUTPUT_DATA_TYPE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_OUTPUT_DATA_TYPE int32 = _swig_getFOVEA_REASON_OUTPUT_DATA_TYPE()
 func _swig_getFOVEA_REASON_INCOMPLETE_CONFIG() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_INCOMPLETE_CONFIG int32 = _swig_getFOVEA_REASON_INCOMPLETE_CONFIG()
 func _swig_getFOVEA_REASON_CONTRADICTION() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_CONTRADICTION_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_CONTRADICTION_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_CONTRADICTION int32 = _swig_getFOVEA_REASON_CONTRADICTION()
 func _swig_getFOVEA_REASON_UNAVAILABLE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_UNAVAILABLE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_UNAVAILABLE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_REASON_UNAVAILABLE int32 = _swig_getFOVEA_REASON_UNAVAILABLE()
 func _swig_getFOVEA_REASON_DEVICE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_REASON_DEVICE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_REASON_DEVICE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -1749,7 +1750,7 @@ func FoveaConfigCheck(arg1 Config, arg2 int32, arg3 *Report) (_swig_ret *Failure
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaConfigCheck_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaConfigCheck_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1760,7 +1761,7 @@ func FoveaReportGetCount(arg1 Report, arg2 *int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaReportGetCount_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaReportGetCount_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1769,7 +1770,7 @@ swig_r_1 = takeFailure(swig_r)
 func FoveaReportDestroy(arg1 Report) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
-	C._wrap_foveaReportDestroy_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_foveaReportDestroy_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func FoveaSelectBackend(arg1 Context, arg2 Config, arg3 int32, arg4 *int32) (_swig_ret *Failure) {
@@ -1780,7 +1781,7 @@ _swig_i_0 = uintptr(arg1)
 _swig_i_1 = uintptr(arg2)
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int)(C._wrap_foveaSelectBackend_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (int)(C._wrap_foveaSelectBackend_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1798,77 +1799,77 @@ func (p SwigcptrFoveaMetadataLimits_t) SwigIsFoveaMetadataLimits_t() {
 func (arg1 SwigcptrFoveaMetadataLimits_t) SetMax_num_seqs(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) GetMax_num_seqs() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) SetMax_num_tokens(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) GetMax_num_tokens() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) SetMax_seq_len(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMetadataLimits_t_max_seq_len_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaMetadataLimits_t_max_seq_len_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) GetMax_seq_len() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_seq_len_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_seq_len_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) SetMax_blocks_per_seq(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) GetMax_blocks_per_seq() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) SetMax_prefix_ranges(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMetadataLimits_t) GetMax_prefix_ranges() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewFoveaMetadataLimits_t() (_swig_ret FoveaMetadataLimits_t) {
 	var swig_r FoveaMetadataLimits_t
-	swig_r = (FoveaMetadataLimits_t)(SwigcptrFoveaMetadataLimits_t(C._wrap_new_foveaMetadataLimits_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaMetadataLimits_t)(SwigcptrFoveaMetadataLimits_t(C._wrap_new_foveaMetadataLimits_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaMetadataLimits_t(arg1 FoveaMetadataLimits_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaMetadataLimits_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaMetadataLimits_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 type FoveaMetadataLimits_t interface {
@@ -1892,7 +1893,7 @@ func FoveaMetadataCreate(arg1 Context, arg2 FoveaMetadataLimits_t, arg3 *Metadat
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := getSwigcptr(arg2)
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaMetadataCreate_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaMetadataCreate_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1901,7 +1902,7 @@ swig_r_1 = takeFailure(swig_r)
 func FoveaMetadataDestroy(arg1 Metadata) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
-	C._wrap_foveaMetadataDestroy_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_foveaMetadataDestroy_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func FoveaMetadataSetCausal(arg1 Metadata, arg2 int32) (_swig_ret *Failure) {
@@ -1909,7 +1910,7 @@ func FoveaMetadataSetCausal(arg1 Metadata, arg2 int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaMetadataSetCausal_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaMetadataSetCausal_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1920,7 +1921,7 @@ func FoveaMetadataGetCausal(arg1 Metadata, arg2 *int32) (_swig_ret *Failure) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaMetadataGetCausal_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaMetadataGetCausal_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1932,7 +1933,7 @@ func FoveaMetadataSetCausalPerSequence(arg1 Metadata, arg2 int32, arg3 *int32) (
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaMetadataSetCausalPerSequence_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaMetadataSetCausalPerSequence_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1949,7 +1950,7 @@ _swig_i_0 = uintptr(arg1)
 	_swig_i_5 := arg6
 	_swig_i_6 := arg7
 	_swig_i_7 := arg8
-	swig_r = (int)(C._wrap_foveaMetadataSetSequences_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2), C.int(_swig_i_3), C.int(_swig_i_4), C.int(_swig_i_5), C.swig_voidp(_swig_i_6), C.swig_voidp(_swig_i_7)))
+	swig_r = (int)(C._wrap_foveaMetadataSetSequences_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2), C.int(_swig_i_3), C.int(_swig_i_4), C.int(_swig_i_5), C.swig_voidp(_swig_i_6), C.swig_voidp(_swig_i_7)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1964,7 +1965,7 @@ _swig_i_0 = uintptr(arg1)
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	swig_r = (int)(C._wrap_foveaMetadataSetBlockTable_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2), C.int(_swig_i_3), C.swig_type_13(_swig_i_4), C.swig_voidp(_swig_i_5)))
+	swig_r = (int)(C._wrap_foveaMetadataSetBlockTable_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2), C.int(_swig_i_3), C.swig_type_13(_swig_i_4), C.swig_voidp(_swig_i_5)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1978,7 +1979,7 @@ _swig_i_0 = uintptr(arg1)
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
-	swig_r = (int)(C._wrap_foveaMetadataSetPrefixRanges_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_voidp(_swig_i_4)))
+	swig_r = (int)(C._wrap_foveaMetadataSetPrefixRanges_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_intgo(_swig_i_1), C.int(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_voidp(_swig_i_4)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -1989,7 +1990,7 @@ func FoveaMetadataCommit(arg1 Metadata, arg2 unsafe.Pointer) (_swig_ret *Failure
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaMetadataCommit_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaMetadataCommit_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2002,7 +2003,7 @@ _swig_i_0 = uintptr(arg1)
 	var _swig_i_1 uintptr
 _swig_i_1 = uintptr(arg2)
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaMetadataValidate_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_14(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaMetadataValidate_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_14(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2014,7 +2015,7 @@ func FoveaMetadataGetAsyncError(arg1 Metadata, arg2 unsafe.Pointer, arg3 *int32)
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaMetadataGetAsyncError_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaMetadataGetAsyncError_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2028,7 +2029,7 @@ _swig_i_0 = uintptr(arg1)
 _swig_i_1 = uintptr(arg2)
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int)(C._wrap_foveaAttentionCreate_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (int)(C._wrap_foveaAttentionCreate_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_intgo(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2037,7 +2038,7 @@ swig_r_1 = takeFailure(swig_r)
 func FoveaAttentionDestroy(arg1 Attention) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
-	C._wrap_foveaAttentionDestroy_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_foveaAttentionDestroy_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func FoveaAttentionGetBackend(arg1 Attention, arg2 *int32) (_swig_ret *Failure) {
@@ -2045,7 +2046,7 @@ func FoveaAttentionGetBackend(arg1 Attention, arg2 *int32) (_swig_ret *Failure) 
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_foveaAttentionGetBackend_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaAttentionGetBackend_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2057,7 +2058,7 @@ func FoveaAttentionGetWorkspaceSize(arg1 Attention, arg2 FoveaMetadataLimits_t, 
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := getSwigcptr(arg2)
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaAttentionGetWorkspaceSize_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaAttentionGetWorkspaceSize_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2069,7 +2070,7 @@ func FoveaAttentionGetPlanSize(arg1 Attention, arg2 FoveaMetadataLimits_t, arg3 
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := getSwigcptr(arg2)
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_foveaAttentionGetPlanSize_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaAttentionGetPlanSize_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2087,77 +2088,77 @@ func (p SwigcptrFoveaPlanArgs_t) SwigIsFoveaPlanArgs_t() {
 func (arg1 SwigcptrFoveaPlanArgs_t) SetPlan(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaPlanArgs_t_plan_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaPlanArgs_t_plan_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) GetPlan() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaPlanArgs_t_plan_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaPlanArgs_t_plan_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) SetPlan_size(arg2 int64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaPlanArgs_t_plan_size_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1))
+	C._wrap_foveaPlanArgs_t_plan_size_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) GetPlan_size() (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_foveaPlanArgs_t_plan_size_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_foveaPlanArgs_t_plan_size_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) SetStream(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaPlanArgs_t_stream_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaPlanArgs_t_stream_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) GetStream() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaPlanArgs_t_stream_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaPlanArgs_t_stream_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) SetCausal(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaPlanArgs_t_causal_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaPlanArgs_t_causal_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) GetCausal() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaPlanArgs_t_causal_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaPlanArgs_t_causal_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) SetFlags(arg2 uint32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaPlanArgs_t_flags_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaPlanArgs_t_flags_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaPlanArgs_t) GetFlags() (_swig_ret uint32) {
 	var swig_r uint32
 	_swig_i_0 := arg1
-	swig_r = (uint32)(C._wrap_foveaPlanArgs_t_flags_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint32)(C._wrap_foveaPlanArgs_t_flags_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewFoveaPlanArgs_t() (_swig_ret FoveaPlanArgs_t) {
 	var swig_r FoveaPlanArgs_t
-	swig_r = (FoveaPlanArgs_t)(SwigcptrFoveaPlanArgs_t(C._wrap_new_foveaPlanArgs_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaPlanArgs_t)(SwigcptrFoveaPlanArgs_t(C._wrap_new_foveaPlanArgs_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaPlanArgs_t(arg1 FoveaPlanArgs_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaPlanArgs_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaPlanArgs_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 type FoveaPlanArgs_t interface {
@@ -2182,7 +2183,7 @@ _swig_i_0 = uintptr(arg1)
 	var _swig_i_1 uintptr
 _swig_i_1 = uintptr(arg2)
 	_swig_i_2 := getSwigcptr(arg3)
-	swig_r = (int)(C._wrap_foveaAttentionPlan_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaAttentionPlan_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2200,77 +2201,77 @@ func (p SwigcptrFoveaKvWriteArgs_t) SwigIsFoveaKvWriteArgs_t() {
 func (arg1 SwigcptrFoveaKvWriteArgs_t) SetSlot_mapping(arg2 *int64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) GetSlot_mapping() (_swig_ret *int64) {
 	var swig_r *int64
 	_swig_i_0 := arg1
-	swig_r = (*int64)(C._wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*int64)(C._wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) SetNum_tokens(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaKvWriteArgs_t_num_tokens_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaKvWriteArgs_t_num_tokens_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) GetNum_tokens() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaKvWriteArgs_t_num_tokens_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaKvWriteArgs_t_num_tokens_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) SetK_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaKvWriteArgs_t_k_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaKvWriteArgs_t_k_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) GetK_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaKvWriteArgs_t_k_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaKvWriteArgs_t_k_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) SetV_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaKvWriteArgs_t_v_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaKvWriteArgs_t_v_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) GetV_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaKvWriteArgs_t_v_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaKvWriteArgs_t_v_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) SetStream(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaKvWriteArgs_t_stream_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaKvWriteArgs_t_stream_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) GetStream() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaKvWriteArgs_t_stream_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaKvWriteArgs_t_stream_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewFoveaKvWriteArgs_t() (_swig_ret FoveaKvWriteArgs_t) {
 	var swig_r FoveaKvWriteArgs_t
-	swig_r = (FoveaKvWriteArgs_t)(SwigcptrFoveaKvWriteArgs_t(C._wrap_new_foveaKvWriteArgs_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaKvWriteArgs_t)(SwigcptrFoveaKvWriteArgs_t(C._wrap_new_foveaKvWriteArgs_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaKvWriteArgs_t(arg1 FoveaKvWriteArgs_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaKvWriteArgs_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaKvWriteArgs_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_key(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2280,7 +2281,7 @@ func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_key(arg2 unsafe.Pointer, arg3 int32, 
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaKvWriteArgs_t_set_key_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaKvWriteArgs_t_set_key_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_value(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2290,7 +2291,7 @@ func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_value(arg2 unsafe.Pointer, arg3 int32
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaKvWriteArgs_t_set_value_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaKvWriteArgs_t_set_value_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_key_cache(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2300,7 +2301,7 @@ func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_key_cache(arg2 unsafe.Pointer, arg3 i
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaKvWriteArgs_t_set_key_cache_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaKvWriteArgs_t_set_key_cache_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_value_cache(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2310,7 +2311,7 @@ func (arg1 SwigcptrFoveaKvWriteArgs_t) Set_value_cache(arg2 unsafe.Pointer, arg3
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaKvWriteArgs_t_set_value_cache_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaKvWriteArgs_t_set_value_cache_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 type FoveaKvWriteArgs_t interface {
@@ -2337,7 +2338,7 @@ func FoveaAttentionWriteKvCache(arg1 Attention, arg2 FoveaKvWriteArgs_t) (_swig_
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := getSwigcptr(arg2)
-	swig_r = (int)(C._wrap_foveaAttentionWriteKvCache_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaAttentionWriteKvCache_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2346,14 +2347,14 @@ swig_r_1 = takeFailure(swig_r)
 type Enum_SS_foveaForwardFlag_t int
 func _swig_getFOVEA_FORWARD_DEFAULT() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_FORWARD_DEFAULT_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_FORWARD_DEFAULT_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
 var FOVEA_FORWARD_DEFAULT int32 = _swig_getFOVEA_FORWARD_DEFAULT()
 func _swig_getFOVEA_FORWARD_PARTIAL_STATE() (_swig_ret int32) {
 	var swig_r int32
-	swig_r = (int32)(C._wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_b9c198514c44f771())
+	swig_r = (int32)(C._wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_00cb3ff236c9ce67())
 	return swig_r
 }
 
@@ -2370,181 +2371,181 @@ func (p SwigcptrFoveaForwardArgs_t) SwigIsFoveaForwardArgs_t() {
 func (arg1 SwigcptrFoveaForwardArgs_t) SetQ_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_q_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_q_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetQ_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_q_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_q_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetK_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_k_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_k_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetK_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_k_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_k_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetV_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_v_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_v_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetV_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_v_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_v_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetOutput_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_output_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_output_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetOutput_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_output_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_output_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetAlibi_slopes(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_alibi_slopes_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_alibi_slopes_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetAlibi_slopes() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_alibi_slopes_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_alibi_slopes_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetSinks(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_sinks_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_sinks_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetSinks() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_sinks_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaForwardArgs_t_sinks_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetWorkspace(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_workspace_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_workspace_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetWorkspace() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaForwardArgs_t_workspace_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaForwardArgs_t_workspace_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetWorkspace_size(arg2 int64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_workspace_size_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_type_17(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_workspace_size_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_type_17(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetWorkspace_size() (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_foveaForwardArgs_t_workspace_size_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_foveaForwardArgs_t_workspace_size_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetStream(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_stream_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_stream_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetStream() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaForwardArgs_t_stream_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaForwardArgs_t_stream_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetPlan(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_plan_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_plan_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetPlan() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaForwardArgs_t_plan_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaForwardArgs_t_plan_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetPlan_size(arg2 int64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_plan_size_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_type_19(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_plan_size_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_type_19(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetPlan_size() (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_foveaForwardArgs_t_plan_size_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_foveaForwardArgs_t_plan_size_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetCausal(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_causal_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_causal_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetCausal() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaForwardArgs_t_causal_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaForwardArgs_t_causal_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) SetFlags(arg2 uint32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaForwardArgs_t_flags_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaForwardArgs_t_flags_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) GetFlags() (_swig_ret uint32) {
 	var swig_r uint32
 	_swig_i_0 := arg1
-	swig_r = (uint32)(C._wrap_foveaForwardArgs_t_flags_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint32)(C._wrap_foveaForwardArgs_t_flags_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewFoveaForwardArgs_t() (_swig_ret FoveaForwardArgs_t) {
 	var swig_r FoveaForwardArgs_t
-	swig_r = (FoveaForwardArgs_t)(SwigcptrFoveaForwardArgs_t(C._wrap_new_foveaForwardArgs_t_capi_b9c198514c44f771()))
+	swig_r = (FoveaForwardArgs_t)(SwigcptrFoveaForwardArgs_t(C._wrap_new_foveaForwardArgs_t_capi_00cb3ff236c9ce67()))
 	return swig_r
 }
 
 func DeleteFoveaForwardArgs_t(arg1 FoveaForwardArgs_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaForwardArgs_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaForwardArgs_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_query(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2554,7 +2555,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_query(arg2 unsafe.Pointer, arg3 int32
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_query_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_query_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_key(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2564,7 +2565,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_key(arg2 unsafe.Pointer, arg3 int32, 
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_key_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_key_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_value(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2574,7 +2575,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_value(arg2 unsafe.Pointer, arg3 int32
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_value_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_value_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_key_cache(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2584,7 +2585,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_key_cache(arg2 unsafe.Pointer, arg3 i
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_key_cache_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_key_cache_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_value_cache(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2594,7 +2595,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_value_cache(arg2 unsafe.Pointer, arg3
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_value_cache_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_value_cache_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_output(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2604,7 +2605,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_output(arg2 unsafe.Pointer, arg3 int3
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_output_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_output_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaForwardArgs_t) Set_lse(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2614,7 +2615,7 @@ func (arg1 SwigcptrFoveaForwardArgs_t) Set_lse(arg2 unsafe.Pointer, arg3 int32, 
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaForwardArgs_t_set_lse_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaForwardArgs_t_set_lse_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 type FoveaForwardArgs_t interface {
@@ -2662,7 +2663,7 @@ _swig_i_0 = uintptr(arg1)
 	var _swig_i_1 uintptr
 _swig_i_1 = uintptr(arg2)
 	_swig_i_2 := getSwigcptr(arg3)
-	swig_r = (int)(C._wrap_foveaAttentionForward_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int)(C._wrap_foveaAttentionForward_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2680,52 +2681,52 @@ func (p SwigcptrFoveaMergeArgs_t) SwigIsFoveaMergeArgs_t() {
 func (arg1 SwigcptrFoveaMergeArgs_t) SetNum_tokens(arg2 int32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMergeArgs_t_num_tokens_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	C._wrap_foveaMergeArgs_t_num_tokens_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) GetNum_tokens() (_swig_ret int32) {
 	var swig_r int32
 	_swig_i_0 := arg1
-	swig_r = (int32)(C._wrap_foveaMergeArgs_t_num_tokens_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_foveaMergeArgs_t_num_tokens_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) SetSinks(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMergeArgs_t_sinks_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaMergeArgs_t_sinks_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) GetSinks() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaMergeArgs_t_sinks_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaMergeArgs_t_sinks_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) SetOutput_scale(arg2 *float32) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMergeArgs_t_output_scale_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaMergeArgs_t_output_scale_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) GetOutput_scale() (_swig_ret *float32) {
 	var swig_r *float32
 	_swig_i_0 := arg1
-	swig_r = (*float32)(C._wrap_foveaMergeArgs_t_output_scale_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (*float32)(C._wrap_foveaMergeArgs_t_output_scale_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) SetStream(arg2 unsafe.Pointer) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_foveaMergeArgs_t_stream_set_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
+	C._wrap_foveaMergeArgs_t_stream_set_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) GetStream() (_swig_ret unsafe.Pointer) {
 	var swig_r unsafe.Pointer
 	_swig_i_0 := arg1
-	swig_r = (unsafe.Pointer)(C._wrap_foveaMergeArgs_t_stream_get_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0)))
+	swig_r = (unsafe.Pointer)(C._wrap_foveaMergeArgs_t_stream_get_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2736,7 +2737,7 @@ func (arg1 SwigcptrFoveaMergeArgs_t) Set_output(arg2 unsafe.Pointer, arg3 int32,
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaMergeArgs_t_set_output_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaMergeArgs_t_set_output_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) Set_lse(arg2 unsafe.Pointer, arg3 int32, arg4 int32, arg5 *int64, arg6 *int64) {
@@ -2746,19 +2747,19 @@ func (arg1 SwigcptrFoveaMergeArgs_t) Set_lse(arg2 unsafe.Pointer, arg3 int32, ar
 	_swig_i_3 := arg4
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
-	C._wrap_foveaMergeArgs_t_set_lse_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
+	C._wrap_foveaMergeArgs_t_set_lse_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_intgo(_swig_i_2), C.int(_swig_i_3), C.swig_voidp(_swig_i_4), C.swig_voidp(_swig_i_5))
 }
 
 func NewFoveaMergeArgs_t(arg1 int32) (_swig_ret FoveaMergeArgs_t) {
 	var swig_r FoveaMergeArgs_t
 	_swig_i_0 := arg1
-	swig_r = (FoveaMergeArgs_t)(SwigcptrFoveaMergeArgs_t(C._wrap_new_foveaMergeArgs_t_capi_b9c198514c44f771(C.int(_swig_i_0))))
+	swig_r = (FoveaMergeArgs_t)(SwigcptrFoveaMergeArgs_t(C._wrap_new_foveaMergeArgs_t_capi_00cb3ff236c9ce67(C.int(_swig_i_0))))
 	return swig_r
 }
 
 func DeleteFoveaMergeArgs_t(arg1 FoveaMergeArgs_t) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_foveaMergeArgs_t_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_foveaMergeArgs_t_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) Set_state_output(arg2 int32, arg3 unsafe.Pointer, arg4 int32, arg5 int32, arg6 *int64, arg7 *int64) {
@@ -2769,7 +2770,7 @@ func (arg1 SwigcptrFoveaMergeArgs_t) Set_state_output(arg2 int32, arg3 unsafe.Po
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
 	_swig_i_6 := arg7
-	C._wrap_foveaMergeArgs_t_set_state_output_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_intgo(_swig_i_3), C.int(_swig_i_4), C.swig_voidp(_swig_i_5), C.swig_voidp(_swig_i_6))
+	C._wrap_foveaMergeArgs_t_set_state_output_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_intgo(_swig_i_3), C.int(_swig_i_4), C.swig_voidp(_swig_i_5), C.swig_voidp(_swig_i_6))
 }
 
 func (arg1 SwigcptrFoveaMergeArgs_t) Set_state_lse(arg2 int32, arg3 unsafe.Pointer, arg4 int32, arg5 int32, arg6 *int64, arg7 *int64) {
@@ -2780,7 +2781,7 @@ func (arg1 SwigcptrFoveaMergeArgs_t) Set_state_lse(arg2 int32, arg3 unsafe.Point
 	_swig_i_4 := arg5
 	_swig_i_5 := arg6
 	_swig_i_6 := arg7
-	C._wrap_foveaMergeArgs_t_set_state_lse_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_intgo(_swig_i_3), C.int(_swig_i_4), C.swig_voidp(_swig_i_5), C.swig_voidp(_swig_i_6))
+	C._wrap_foveaMergeArgs_t_set_state_lse_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_intgo(_swig_i_3), C.int(_swig_i_4), C.swig_voidp(_swig_i_5), C.swig_voidp(_swig_i_6))
 }
 
 type FoveaMergeArgs_t interface {
@@ -2805,7 +2806,7 @@ func FoveaMergeAttentionStates(arg1 Context, arg2 FoveaMergeArgs_t) (_swig_ret *
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := getSwigcptr(arg2)
-	swig_r = (int)(C._wrap_foveaMergeAttentionStates_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int)(C._wrap_foveaMergeAttentionStates_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 *Failure
 swig_r_1 = takeFailure(swig_r)
 	return swig_r_1
@@ -2816,7 +2817,7 @@ func Fovea_report_code(arg1 Report, arg2 int32) (_swig_ret int32) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r = (int32)(C._wrap_fovea_report_code_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int32)(C._wrap_fovea_report_code_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2825,7 +2826,7 @@ func Fovea_report_sentence(arg1 Report, arg2 int32) (_swig_ret string) {
 	var _swig_i_0 uintptr
 _swig_i_0 = uintptr(arg1)
 	_swig_i_1 := arg2
-	swig_r_p := C._wrap_fovea_report_sentence_capi_b9c198514c44f771(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
+	swig_r_p := C._wrap_fovea_report_sentence_capi_00cb3ff236c9ce67(C.uintptr_t(_swig_i_0), C.int(_swig_i_1))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
 swig_r_1 = strings.Clone(swig_r)

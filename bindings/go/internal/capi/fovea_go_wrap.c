@@ -358,7 +358,7 @@ static const char* fovea_report_sentence(foveaReport_t report, int32_t index) {
 extern "C" {
 #endif
 
-void _wrap_Swig_free_capi_b9c198514c44f771(void *_swig_go_0) {
+void _wrap_Swig_free_capi_00cb3ff236c9ce67(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
   
   arg1 = *(void **)&_swig_go_0; 
@@ -368,7 +368,7 @@ void _wrap_Swig_free_capi_b9c198514c44f771(void *_swig_go_0) {
 }
 
 
-void *_wrap_Swig_malloc_capi_b9c198514c44f771(intgo _swig_go_0) {
+void *_wrap_Swig_malloc_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   int arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -381,7 +381,7 @@ void *_wrap_Swig_malloc_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-intgo _wrap_fovea_failure_status_capi_b9c198514c44f771(uintptr_t _swig_go_0) {
+intgo _wrap_fovea_failure_status_capi_00cb3ff236c9ce67(uintptr_t _swig_go_0) {
   uintptr_t arg1 ;
   foveaStatus_t result;
   intgo _swig_go_result;
@@ -394,7 +394,7 @@ intgo _wrap_fovea_failure_status_capi_b9c198514c44f771(uintptr_t _swig_go_0) {
 }
 
 
-_gostring_ _wrap_fovea_failure_message_capi_b9c198514c44f771(uintptr_t _swig_go_0) {
+_gostring_ _wrap_fovea_failure_message_capi_00cb3ff236c9ce67(uintptr_t _swig_go_0) {
   uintptr_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -410,7 +410,7 @@ _gostring_ _wrap_fovea_failure_message_capi_b9c198514c44f771(uintptr_t _swig_go_
 }
 
 
-void _wrap_fovea_failure_free_capi_b9c198514c44f771(uintptr_t _swig_go_0) {
+void _wrap_fovea_failure_free_capi_00cb3ff236c9ce67(uintptr_t _swig_go_0) {
   uintptr_t arg1 ;
   
   arg1 = (uintptr_t)_swig_go_0; 
@@ -420,7 +420,7 @@ void _wrap_fovea_failure_free_capi_b9c198514c44f771(uintptr_t _swig_go_0) {
 }
 
 
-void *_wrap_fovea_pointer_of_address_capi_b9c198514c44f771(uintptr_t _swig_go_0) {
+void *_wrap_fovea_pointer_of_address_capi_00cb3ff236c9ce67(uintptr_t _swig_go_0) {
   uintptr_t arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -433,7 +433,7 @@ void *_wrap_fovea_pointer_of_address_capi_b9c198514c44f771(uintptr_t _swig_go_0)
 }
 
 
-intgo _wrap_FOVEA_STATUS_SUCCESS_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_SUCCESS_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -445,7 +445,7 @@ intgo _wrap_FOVEA_STATUS_SUCCESS_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -457,7 +457,7 @@ intgo _wrap_FOVEA_STATUS_INVALID_ARGUMENT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -469,7 +469,7 @@ intgo _wrap_FOVEA_STATUS_NOT_SUPPORTED_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_INVALID_STATE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_INVALID_STATE_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -481,7 +481,7 @@ intgo _wrap_FOVEA_STATUS_INVALID_STATE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -493,7 +493,7 @@ intgo _wrap_FOVEA_STATUS_WORKSPACE_TOO_SMALL_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -505,7 +505,7 @@ intgo _wrap_FOVEA_STATUS_OUT_OF_MEMORY_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -517,7 +517,7 @@ intgo _wrap_FOVEA_STATUS_DEVICE_OUT_OF_MEMORY_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_NO_DEVICE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_NO_DEVICE_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -529,7 +529,7 @@ intgo _wrap_FOVEA_STATUS_NO_DEVICE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -541,7 +541,7 @@ intgo _wrap_FOVEA_STATUS_ARCH_MISMATCH_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -553,7 +553,7 @@ intgo _wrap_FOVEA_STATUS_BACKEND_UNAVAILABLE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_DEVICE_ERROR_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_DEVICE_ERROR_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -565,7 +565,7 @@ intgo _wrap_FOVEA_STATUS_DEVICE_ERROR_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -577,7 +577,7 @@ intgo _wrap_FOVEA_STATUS_VERSION_MISMATCH_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_00cb3ff236c9ce67() {
   enum foveaStatus_t result;
   intgo _swig_go_result;
   
@@ -589,7 +589,7 @@ intgo _wrap_FOVEA_STATUS_INTERNAL_ERROR_capi_b9c198514c44f771() {
 }
 
 
-_gostring_ _wrap_foveaStatusName_capi_b9c198514c44f771(intgo _swig_go_0) {
+_gostring_ _wrap_foveaStatusName_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   foveaStatus_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -605,7 +605,7 @@ _gostring_ _wrap_foveaStatusName_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-_gostring_ _wrap_foveaStatusString_capi_b9c198514c44f771(intgo _swig_go_0) {
+_gostring_ _wrap_foveaStatusString_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   foveaStatus_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -621,7 +621,7 @@ _gostring_ _wrap_foveaStatusString_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-intgo _wrap_foveaGetVersion_capi_b9c198514c44f771(int *_swig_go_0) {
+intgo _wrap_foveaGetVersion_capi_00cb3ff236c9ce67(int *_swig_go_0) {
   int32_t *arg1 = (int32_t *) 0 ;
   foveaStatus_t result;
   intgo _swig_go_result;
@@ -634,7 +634,7 @@ intgo _wrap_foveaGetVersion_capi_b9c198514c44f771(int *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_foveaGetVersionString_capi_b9c198514c44f771() {
+_gostring_ _wrap_foveaGetVersionString_capi_00cb3ff236c9ce67() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
   
@@ -648,7 +648,7 @@ _gostring_ _wrap_foveaGetVersionString_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_NONE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_NONE_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -660,7 +660,7 @@ intgo _wrap_FOVEA_DATA_TYPE_NONE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_F32_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_F32_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -672,7 +672,7 @@ intgo _wrap_FOVEA_DATA_TYPE_F32_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_F16_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_F16_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -684,7 +684,7 @@ intgo _wrap_FOVEA_DATA_TYPE_F16_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_BF16_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_BF16_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -696,7 +696,7 @@ intgo _wrap_FOVEA_DATA_TYPE_BF16_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -708,7 +708,7 @@ intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FN_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -720,7 +720,7 @@ intgo _wrap_FOVEA_DATA_TYPE_F8_E4M3FNUZ_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_00cb3ff236c9ce67() {
   enum foveaDataType_t result;
   intgo _swig_go_result;
   
@@ -732,7 +732,7 @@ intgo _wrap_FOVEA_DATA_TYPE_F8_E5M2_capi_b9c198514c44f771() {
 }
 
 
-_gostring_ _wrap_foveaDataTypeName_capi_b9c198514c44f771(intgo _swig_go_0) {
+_gostring_ _wrap_foveaDataTypeName_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   foveaDataType_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -748,7 +748,7 @@ _gostring_ _wrap_foveaDataTypeName_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-long long _wrap_foveaDataTypeSize_capi_b9c198514c44f771(intgo _swig_go_0) {
+long long _wrap_foveaDataTypeSize_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   foveaDataType_t arg1 ;
   size_t result;
   long long _swig_go_result;
@@ -761,7 +761,7 @@ long long _wrap_foveaDataTypeSize_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-intgo _wrap_FOVEA_MEMORY_HOST_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_MEMORY_HOST_capi_00cb3ff236c9ce67() {
   enum foveaMemory_t result;
   intgo _swig_go_result;
   
@@ -773,7 +773,7 @@ intgo _wrap_FOVEA_MEMORY_HOST_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_MEMORY_DEVICE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_MEMORY_DEVICE_capi_00cb3ff236c9ce67() {
   enum foveaMemory_t result;
   intgo _swig_go_result;
   
@@ -785,7 +785,7 @@ intgo _wrap_FOVEA_MEMORY_DEVICE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DEVICE_AUTO_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DEVICE_AUTO_capi_00cb3ff236c9ce67() {
   enum foveaDevice_t result;
   intgo _swig_go_result;
   
@@ -797,7 +797,7 @@ intgo _wrap_FOVEA_DEVICE_AUTO_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DEVICE_CPU_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DEVICE_CPU_capi_00cb3ff236c9ce67() {
   enum foveaDevice_t result;
   intgo _swig_go_result;
   
@@ -809,7 +809,7 @@ intgo _wrap_FOVEA_DEVICE_CPU_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DEVICE_GPU_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DEVICE_GPU_capi_00cb3ff236c9ce67() {
   enum foveaDevice_t result;
   intgo _swig_go_result;
   
@@ -821,7 +821,7 @@ intgo _wrap_FOVEA_DEVICE_GPU_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DEVICE_AMD_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DEVICE_AMD_capi_00cb3ff236c9ce67() {
   enum foveaDevice_t result;
   intgo _swig_go_result;
   
@@ -833,7 +833,7 @@ intgo _wrap_FOVEA_DEVICE_AMD_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_DEVICE_NVIDIA_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_DEVICE_NVIDIA_capi_00cb3ff236c9ce67() {
   enum foveaDevice_t result;
   intgo _swig_go_result;
   
@@ -845,7 +845,7 @@ intgo _wrap_FOVEA_DEVICE_NVIDIA_capi_b9c198514c44f771() {
 }
 
 
-void _wrap_foveaContextCreateInfo_t_device_set_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0, intgo _swig_go_1) {
+void _wrap_foveaContextCreateInfo_t_device_set_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0, intgo _swig_go_1) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   foveaDevice_t arg2 ;
   
@@ -857,7 +857,7 @@ void _wrap_foveaContextCreateInfo_t_device_set_capi_b9c198514c44f771(struct fove
 }
 
 
-intgo _wrap_foveaContextCreateInfo_t_device_get_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0) {
+intgo _wrap_foveaContextCreateInfo_t_device_get_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   foveaDevice_t result;
   intgo _swig_go_result;
@@ -870,7 +870,7 @@ intgo _wrap_foveaContextCreateInfo_t_device_get_capi_b9c198514c44f771(struct fov
 }
 
 
-void _wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0, int _swig_go_1) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   int32_t arg2 ;
   
@@ -882,7 +882,7 @@ void _wrap_foveaContextCreateInfo_t_device_ordinal_set_capi_b9c198514c44f771(str
 }
 
 
-int _wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0) {
+int _wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -895,7 +895,7 @@ int _wrap_foveaContextCreateInfo_t_device_ordinal_get_capi_b9c198514c44f771(stru
 }
 
 
-void _wrap_foveaContextCreateInfo_t_num_threads_set_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaContextCreateInfo_t_num_threads_set_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0, int _swig_go_1) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   int32_t arg2 ;
   
@@ -907,7 +907,7 @@ void _wrap_foveaContextCreateInfo_t_num_threads_set_capi_b9c198514c44f771(struct
 }
 
 
-int _wrap_foveaContextCreateInfo_t_num_threads_get_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0) {
+int _wrap_foveaContextCreateInfo_t_num_threads_get_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -920,7 +920,7 @@ int _wrap_foveaContextCreateInfo_t_num_threads_get_capi_b9c198514c44f771(struct 
 }
 
 
-void _wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0, int _swig_go_1) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   uint32_t arg2 ;
   
@@ -932,7 +932,7 @@ void _wrap_foveaContextCreateInfo_t_reserved_flags_set_capi_b9c198514c44f771(str
 }
 
 
-int _wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0) {
+int _wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   uint32_t result;
   int _swig_go_result;
@@ -945,7 +945,7 @@ int _wrap_foveaContextCreateInfo_t_reserved_flags_get_capi_b9c198514c44f771(stru
 }
 
 
-struct foveaContextCreateInfo_t *_wrap_new_foveaContextCreateInfo_t_capi_b9c198514c44f771() {
+struct foveaContextCreateInfo_t *_wrap_new_foveaContextCreateInfo_t_capi_00cb3ff236c9ce67() {
   struct foveaContextCreateInfo_t *result = 0 ;
   struct foveaContextCreateInfo_t *_swig_go_result;
   
@@ -956,7 +956,7 @@ struct foveaContextCreateInfo_t *_wrap_new_foveaContextCreateInfo_t_capi_b9c1985
 }
 
 
-void _wrap_delete_foveaContextCreateInfo_t_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0) {
+void _wrap_delete_foveaContextCreateInfo_t_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0) {
   struct foveaContextCreateInfo_t *arg1 = (struct foveaContextCreateInfo_t *) 0 ;
   
   arg1 = *(struct foveaContextCreateInfo_t **)&_swig_go_0; 
@@ -966,7 +966,7 @@ void _wrap_delete_foveaContextCreateInfo_t_capi_b9c198514c44f771(struct foveaCon
 }
 
 
-intgo _wrap_foveaContextCreate_capi_b9c198514c44f771(struct foveaContextCreateInfo_t *_swig_go_0, foveaContext_t *_swig_go_1) {
+intgo _wrap_foveaContextCreate_capi_00cb3ff236c9ce67(struct foveaContextCreateInfo_t *_swig_go_0, foveaContext_t *_swig_go_1) {
   foveaContextCreateInfo_t *arg1 = (foveaContextCreateInfo_t *) 0 ;
   foveaContext_t *arg2 = (foveaContext_t *) 0 ;
   foveaStatus_t result;
@@ -981,7 +981,7 @@ intgo _wrap_foveaContextCreate_capi_b9c198514c44f771(struct foveaContextCreateIn
 }
 
 
-void _wrap_foveaContextDestroy_capi_b9c198514c44f771(foveaContext_t _swig_go_0) {
+void _wrap_foveaContextDestroy_capi_00cb3ff236c9ce67(foveaContext_t _swig_go_0) {
   foveaContext_t arg1 = (foveaContext_t) 0 ;
   
   arg1 = *(foveaContext_t *)&_swig_go_0; 
@@ -991,7 +991,7 @@ void _wrap_foveaContextDestroy_capi_b9c198514c44f771(foveaContext_t _swig_go_0) 
 }
 
 
-intgo _wrap_foveaContextInfo_t_device_get_capi_b9c198514c44f771(struct foveaContextInfo_t *_swig_go_0) {
+intgo _wrap_foveaContextInfo_t_device_get_capi_00cb3ff236c9ce67(struct foveaContextInfo_t *_swig_go_0) {
   struct foveaContextInfo_t *arg1 = (struct foveaContextInfo_t *) 0 ;
   foveaDevice_t result;
   intgo _swig_go_result;
@@ -1004,7 +1004,7 @@ intgo _wrap_foveaContextInfo_t_device_get_capi_b9c198514c44f771(struct foveaCont
 }
 
 
-int _wrap_foveaContextInfo_t_device_ordinal_get_capi_b9c198514c44f771(struct foveaContextInfo_t *_swig_go_0) {
+int _wrap_foveaContextInfo_t_device_ordinal_get_capi_00cb3ff236c9ce67(struct foveaContextInfo_t *_swig_go_0) {
   struct foveaContextInfo_t *arg1 = (struct foveaContextInfo_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -1017,7 +1017,7 @@ int _wrap_foveaContextInfo_t_device_ordinal_get_capi_b9c198514c44f771(struct fov
 }
 
 
-int _wrap_foveaContextInfo_t_num_threads_get_capi_b9c198514c44f771(struct foveaContextInfo_t *_swig_go_0) {
+int _wrap_foveaContextInfo_t_num_threads_get_capi_00cb3ff236c9ce67(struct foveaContextInfo_t *_swig_go_0) {
   struct foveaContextInfo_t *arg1 = (struct foveaContextInfo_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -1030,7 +1030,7 @@ int _wrap_foveaContextInfo_t_num_threads_get_capi_b9c198514c44f771(struct foveaC
 }
 
 
-_gostring_ _wrap_foveaContextInfo_t_device_name_get_capi_b9c198514c44f771(struct foveaContextInfo_t *_swig_go_0) {
+_gostring_ _wrap_foveaContextInfo_t_device_name_get_capi_00cb3ff236c9ce67(struct foveaContextInfo_t *_swig_go_0) {
   struct foveaContextInfo_t *arg1 = (struct foveaContextInfo_t *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1046,7 +1046,7 @@ _gostring_ _wrap_foveaContextInfo_t_device_name_get_capi_b9c198514c44f771(struct
 }
 
 
-_gostring_ _wrap_foveaContextInfo_t_architecture_get_capi_b9c198514c44f771(struct foveaContextInfo_t *_swig_go_0) {
+_gostring_ _wrap_foveaContextInfo_t_architecture_get_capi_00cb3ff236c9ce67(struct foveaContextInfo_t *_swig_go_0) {
   struct foveaContextInfo_t *arg1 = (struct foveaContextInfo_t *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1062,7 +1062,7 @@ _gostring_ _wrap_foveaContextInfo_t_architecture_get_capi_b9c198514c44f771(struc
 }
 
 
-struct foveaContextInfo_t *_wrap_new_foveaContextInfo_t_capi_b9c198514c44f771() {
+struct foveaContextInfo_t *_wrap_new_foveaContextInfo_t_capi_00cb3ff236c9ce67() {
   struct foveaContextInfo_t *result = 0 ;
   struct foveaContextInfo_t *_swig_go_result;
   
@@ -1073,7 +1073,7 @@ struct foveaContextInfo_t *_wrap_new_foveaContextInfo_t_capi_b9c198514c44f771() 
 }
 
 
-void _wrap_delete_foveaContextInfo_t_capi_b9c198514c44f771(struct foveaContextInfo_t *_swig_go_0) {
+void _wrap_delete_foveaContextInfo_t_capi_00cb3ff236c9ce67(struct foveaContextInfo_t *_swig_go_0) {
   struct foveaContextInfo_t *arg1 = (struct foveaContextInfo_t *) 0 ;
   
   arg1 = *(struct foveaContextInfo_t **)&_swig_go_0; 
@@ -1083,7 +1083,7 @@ void _wrap_delete_foveaContextInfo_t_capi_b9c198514c44f771(struct foveaContextIn
 }
 
 
-intgo _wrap_foveaContextGetInfo_capi_b9c198514c44f771(foveaContext_t _swig_go_0, struct foveaContextInfo_t *_swig_go_1) {
+intgo _wrap_foveaContextGetInfo_capi_00cb3ff236c9ce67(foveaContext_t _swig_go_0, struct foveaContextInfo_t *_swig_go_1) {
   foveaContext_t arg1 = (foveaContext_t) 0 ;
   foveaContextInfo_t *arg2 = (foveaContextInfo_t *) 0 ;
   foveaStatus_t result;
@@ -1098,7 +1098,7 @@ intgo _wrap_foveaContextGetInfo_capi_b9c198514c44f771(foveaContext_t _swig_go_0,
 }
 
 
-intgo _wrap_FOVEA_ATTENTION_DECODER_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ATTENTION_DECODER_capi_00cb3ff236c9ce67() {
   enum foveaAttentionType_t result;
   intgo _swig_go_result;
   
@@ -1110,7 +1110,7 @@ intgo _wrap_FOVEA_ATTENTION_DECODER_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ATTENTION_ENCODER_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ATTENTION_ENCODER_capi_00cb3ff236c9ce67() {
   enum foveaAttentionType_t result;
   intgo _swig_go_result;
   
@@ -1122,7 +1122,7 @@ intgo _wrap_FOVEA_ATTENTION_ENCODER_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_00cb3ff236c9ce67() {
   enum foveaAttentionType_t result;
   intgo _swig_go_result;
   
@@ -1134,7 +1134,7 @@ intgo _wrap_FOVEA_ATTENTION_ENCODER_DECODER_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_00cb3ff236c9ce67() {
   enum foveaKvCacheLayout_t result;
   intgo _swig_go_result;
   
@@ -1146,7 +1146,7 @@ intgo _wrap_FOVEA_KV_CACHE_LAYOUT_STRIDED_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_00cb3ff236c9ce67() {
   enum foveaKvCacheLayout_t result;
   intgo _swig_go_result;
   
@@ -1158,7 +1158,7 @@ intgo _wrap_FOVEA_KV_CACHE_LAYOUT_VECTORIZED_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ALIBI_NONE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ALIBI_NONE_capi_00cb3ff236c9ce67() {
   enum foveaAlibi_t result;
   intgo _swig_go_result;
   
@@ -1170,7 +1170,7 @@ intgo _wrap_FOVEA_ALIBI_NONE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ALIBI_LINEAR_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ALIBI_LINEAR_capi_00cb3ff236c9ce67() {
   enum foveaAlibi_t result;
   intgo _swig_go_result;
   
@@ -1182,7 +1182,7 @@ intgo _wrap_FOVEA_ALIBI_LINEAR_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ALIBI_SQRT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ALIBI_SQRT_capi_00cb3ff236c9ce67() {
   enum foveaAlibi_t result;
   intgo _swig_go_result;
   
@@ -1194,7 +1194,7 @@ intgo _wrap_FOVEA_ALIBI_SQRT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_PREFIX_RANGES_NONE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_PREFIX_RANGES_NONE_capi_00cb3ff236c9ce67() {
   enum foveaPrefixRanges_t result;
   intgo _swig_go_result;
   
@@ -1206,7 +1206,7 @@ intgo _wrap_FOVEA_PREFIX_RANGES_NONE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_PREFIX_RANGES_FULL_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_PREFIX_RANGES_FULL_capi_00cb3ff236c9ce67() {
   enum foveaPrefixRanges_t result;
   intgo _swig_go_result;
   
@@ -1218,7 +1218,7 @@ intgo _wrap_FOVEA_PREFIX_RANGES_FULL_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_00cb3ff236c9ce67() {
   enum foveaPrefixRanges_t result;
   intgo _swig_go_result;
   
@@ -1230,7 +1230,7 @@ intgo _wrap_FOVEA_PREFIX_RANGES_WINDOWED_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_KV_SCALES_NONE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_KV_SCALES_NONE_capi_00cb3ff236c9ce67() {
   enum foveaKvScales_t result;
   intgo _swig_go_result;
   
@@ -1242,7 +1242,7 @@ intgo _wrap_FOVEA_KV_SCALES_NONE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_00cb3ff236c9ce67() {
   enum foveaKvScales_t result;
   intgo _swig_go_result;
   
@@ -1254,7 +1254,7 @@ intgo _wrap_FOVEA_KV_SCALES_PER_TENSOR_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_KV_SCALES_PER_HEAD_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_KV_SCALES_PER_HEAD_capi_00cb3ff236c9ce67() {
   enum foveaKvScales_t result;
   intgo _swig_go_result;
   
@@ -1266,7 +1266,7 @@ intgo _wrap_FOVEA_KV_SCALES_PER_HEAD_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_foveaConfigCreate_capi_b9c198514c44f771(foveaConfig_t *_swig_go_0) {
+intgo _wrap_foveaConfigCreate_capi_00cb3ff236c9ce67(foveaConfig_t *_swig_go_0) {
   foveaConfig_t *arg1 = (foveaConfig_t *) 0 ;
   foveaStatus_t result;
   intgo _swig_go_result;
@@ -1279,7 +1279,7 @@ intgo _wrap_foveaConfigCreate_capi_b9c198514c44f771(foveaConfig_t *_swig_go_0) {
 }
 
 
-void _wrap_foveaConfigDestroy_capi_b9c198514c44f771(foveaConfig_t _swig_go_0) {
+void _wrap_foveaConfigDestroy_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   
   arg1 = *(foveaConfig_t *)&_swig_go_0; 
@@ -1289,7 +1289,7 @@ void _wrap_foveaConfigDestroy_capi_b9c198514c44f771(foveaConfig_t _swig_go_0) {
 }
 
 
-intgo _wrap_foveaConfigSetHeads_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1, int _swig_go_2) {
+intgo _wrap_foveaConfigSetHeads_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1, int _swig_go_2) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -1306,7 +1306,7 @@ intgo _wrap_foveaConfigSetHeads_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, 
 }
 
 
-intgo _wrap_foveaConfigSetHeadSizes_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1, int _swig_go_2) {
+intgo _wrap_foveaConfigSetHeadSizes_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1, int _swig_go_2) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -1323,7 +1323,7 @@ intgo _wrap_foveaConfigSetHeadSizes_capi_b9c198514c44f771(foveaConfig_t _swig_go
 }
 
 
-intgo _wrap_foveaConfigSetDataTypes_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1, intgo _swig_go_2, intgo _swig_go_3) {
+intgo _wrap_foveaConfigSetDataTypes_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1, intgo _swig_go_2, intgo _swig_go_3) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaDataType_t arg2 ;
   foveaDataType_t arg3 ;
@@ -1342,7 +1342,7 @@ intgo _wrap_foveaConfigSetDataTypes_capi_b9c198514c44f771(foveaConfig_t _swig_go
 }
 
 
-intgo _wrap_foveaConfigSetScale_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, float _swig_go_1) {
+intgo _wrap_foveaConfigSetScale_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, float _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   float arg2 ;
   foveaStatus_t result;
@@ -1357,7 +1357,7 @@ intgo _wrap_foveaConfigSetScale_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, 
 }
 
 
-intgo _wrap_foveaConfigSetSlidingWindow_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1, int _swig_go_2) {
+intgo _wrap_foveaConfigSetSlidingWindow_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1, int _swig_go_2) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -1374,7 +1374,7 @@ intgo _wrap_foveaConfigSetSlidingWindow_capi_b9c198514c44f771(foveaConfig_t _swi
 }
 
 
-intgo _wrap_foveaConfigSetLogitsSoftCap_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, float _swig_go_1) {
+intgo _wrap_foveaConfigSetLogitsSoftCap_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, float _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   float arg2 ;
   foveaStatus_t result;
@@ -1389,7 +1389,7 @@ intgo _wrap_foveaConfigSetLogitsSoftCap_capi_b9c198514c44f771(foveaConfig_t _swi
 }
 
 
-intgo _wrap_foveaConfigSetAlibi_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
+intgo _wrap_foveaConfigSetAlibi_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaAlibi_t arg2 ;
   foveaStatus_t result;
@@ -1404,7 +1404,7 @@ intgo _wrap_foveaConfigSetAlibi_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, 
 }
 
 
-intgo _wrap_foveaConfigSetSinks_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_foveaConfigSetSinks_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   foveaStatus_t result;
@@ -1419,7 +1419,7 @@ intgo _wrap_foveaConfigSetSinks_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, 
 }
 
 
-intgo _wrap_foveaConfigSetLse_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_foveaConfigSetLse_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   foveaStatus_t result;
@@ -1434,7 +1434,7 @@ intgo _wrap_foveaConfigSetLse_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, in
 }
 
 
-intgo _wrap_foveaConfigSetPrefixRanges_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
+intgo _wrap_foveaConfigSetPrefixRanges_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaPrefixRanges_t arg2 ;
   foveaStatus_t result;
@@ -1449,7 +1449,7 @@ intgo _wrap_foveaConfigSetPrefixRanges_capi_b9c198514c44f771(foveaConfig_t _swig
 }
 
 
-intgo _wrap_foveaConfigSetPerSequenceCausal_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_foveaConfigSetPerSequenceCausal_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   foveaStatus_t result;
@@ -1464,7 +1464,7 @@ intgo _wrap_foveaConfigSetPerSequenceCausal_capi_b9c198514c44f771(foveaConfig_t 
 }
 
 
-intgo _wrap_foveaConfigSetAttentionType_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
+intgo _wrap_foveaConfigSetAttentionType_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaAttentionType_t arg2 ;
   foveaStatus_t result;
@@ -1479,7 +1479,7 @@ intgo _wrap_foveaConfigSetAttentionType_capi_b9c198514c44f771(foveaConfig_t _swi
 }
 
 
-intgo _wrap_foveaConfigSetNonCausal_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_foveaConfigSetNonCausal_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   foveaStatus_t result;
@@ -1494,7 +1494,7 @@ intgo _wrap_foveaConfigSetNonCausal_capi_b9c198514c44f771(foveaConfig_t _swig_go
 }
 
 
-intgo _wrap_foveaConfigSetKvCacheLayout_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1, int _swig_go_2) {
+intgo _wrap_foveaConfigSetKvCacheLayout_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1, int _swig_go_2) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaKvCacheLayout_t arg2 ;
   int32_t arg3 ;
@@ -1511,7 +1511,7 @@ intgo _wrap_foveaConfigSetKvCacheLayout_capi_b9c198514c44f771(foveaConfig_t _swi
 }
 
 
-intgo _wrap_foveaConfigSetKvScales_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
+intgo _wrap_foveaConfigSetKvScales_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaKvScales_t arg2 ;
   foveaStatus_t result;
@@ -1526,7 +1526,7 @@ intgo _wrap_foveaConfigSetKvScales_capi_b9c198514c44f771(foveaConfig_t _swig_go_
 }
 
 
-intgo _wrap_foveaConfigSetBatchInvariant_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_foveaConfigSetBatchInvariant_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, int _swig_go_1) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   int32_t arg2 ;
   foveaStatus_t result;
@@ -1541,7 +1541,7 @@ intgo _wrap_foveaConfigSetBatchInvariant_capi_b9c198514c44f771(foveaConfig_t _sw
 }
 
 
-intgo _wrap_FOVEA_BACKEND_AUTO_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BACKEND_AUTO_capi_00cb3ff236c9ce67() {
   enum foveaBackend_t result;
   intgo _swig_go_result;
   
@@ -1553,7 +1553,7 @@ intgo _wrap_FOVEA_BACKEND_AUTO_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_00cb3ff236c9ce67() {
   enum foveaBackend_t result;
   intgo _swig_go_result;
   
@@ -1565,7 +1565,7 @@ intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_00cb3ff236c9ce67() {
   enum foveaBackend_t result;
   intgo _swig_go_result;
   
@@ -1577,7 +1577,7 @@ intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1589,7 +1589,7 @@ intgo _wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1601,7 +1601,7 @@ intgo _wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1613,7 +1613,7 @@ intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1625,7 +1625,7 @@ intgo _wrap_FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1637,7 +1637,7 @@ intgo _wrap_FOVEA_CAPABILITY_PREFIX_RANGES_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1649,7 +1649,7 @@ intgo _wrap_FOVEA_CAPABILITY_LOGITS_SOFT_CAP_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_ALIBI_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_ALIBI_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1661,7 +1661,7 @@ intgo _wrap_FOVEA_CAPABILITY_ALIBI_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1673,7 +1673,7 @@ intgo _wrap_FOVEA_CAPABILITY_ALIBI_SQRT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_SINKS_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_SINKS_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1685,7 +1685,7 @@ intgo _wrap_FOVEA_CAPABILITY_SINKS_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_LSE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_LSE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1697,7 +1697,7 @@ intgo _wrap_FOVEA_CAPABILITY_LSE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1709,7 +1709,7 @@ intgo _wrap_FOVEA_CAPABILITY_PARTIAL_STATE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1721,7 +1721,7 @@ intgo _wrap_FOVEA_CAPABILITY_FP8_KV_CACHE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1733,7 +1733,7 @@ intgo _wrap_FOVEA_CAPABILITY_FP8_QUERY_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1745,7 +1745,7 @@ intgo _wrap_FOVEA_CAPABILITY_FP8_OUTPUT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1757,7 +1757,7 @@ intgo _wrap_FOVEA_CAPABILITY_PER_HEAD_KV_SCALES_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1769,7 +1769,7 @@ intgo _wrap_FOVEA_CAPABILITY_VECTORIZED_KV_CACHE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1781,7 +1781,7 @@ intgo _wrap_FOVEA_CAPABILITY_DIFFERENT_V_SIZE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1793,7 +1793,7 @@ intgo _wrap_FOVEA_CAPABILITY_BATCH_INVARIANCE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1805,7 +1805,7 @@ intgo _wrap_FOVEA_CAPABILITY_GRAPH_CAPTURE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_DECODER_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_DECODER_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1817,7 +1817,7 @@ intgo _wrap_FOVEA_CAPABILITY_DECODER_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_ENCODER_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_ENCODER_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1829,7 +1829,7 @@ intgo _wrap_FOVEA_CAPABILITY_ENCODER_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_00cb3ff236c9ce67() {
   enum foveaCapability_t result;
   intgo _swig_go_result;
   
@@ -1841,7 +1841,7 @@ intgo _wrap_FOVEA_CAPABILITY_ENCODER_DECODER_capi_b9c198514c44f771() {
 }
 
 
-_gostring_ _wrap_foveaCapabilityName_capi_b9c198514c44f771(intgo _swig_go_0) {
+_gostring_ _wrap_foveaCapabilityName_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   foveaCapability_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1857,7 +1857,7 @@ _gostring_ _wrap_foveaCapabilityName_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-intgo _wrap_FOVEA_ROLE_QUERY_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ROLE_QUERY_capi_00cb3ff236c9ce67() {
   enum foveaDataTypeRole_t result;
   intgo _swig_go_result;
   
@@ -1869,7 +1869,7 @@ intgo _wrap_FOVEA_ROLE_QUERY_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ROLE_KV_CACHE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ROLE_KV_CACHE_capi_00cb3ff236c9ce67() {
   enum foveaDataTypeRole_t result;
   intgo _swig_go_result;
   
@@ -1881,7 +1881,7 @@ intgo _wrap_FOVEA_ROLE_KV_CACHE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_ROLE_OUTPUT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_ROLE_OUTPUT_capi_00cb3ff236c9ce67() {
   enum foveaDataTypeRole_t result;
   intgo _swig_go_result;
   
@@ -1893,7 +1893,7 @@ intgo _wrap_FOVEA_ROLE_OUTPUT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_00cb3ff236c9ce67() {
   enum foveaBoundsAttribute_t result;
   intgo _swig_go_result;
   
@@ -1905,7 +1905,7 @@ intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_00cb3ff236c9ce67() {
   enum foveaBoundsAttribute_t result;
   intgo _swig_go_result;
   
@@ -1917,7 +1917,7 @@ intgo _wrap_FOVEA_BOUNDS_HEAD_SIZE_V_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_00cb3ff236c9ce67() {
   enum foveaBoundsAttribute_t result;
   intgo _swig_go_result;
   
@@ -1929,7 +1929,7 @@ intgo _wrap_FOVEA_BOUNDS_BLOCK_SIZE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_00cb3ff236c9ce67() {
   enum foveaBoundsAttribute_t result;
   intgo _swig_go_result;
   
@@ -1941,7 +1941,7 @@ intgo _wrap_FOVEA_BOUNDS_QUERY_HEADS_PER_KV_HEAD_capi_b9c198514c44f771() {
 }
 
 
-int _wrap_foveaBounds_t_min_get_capi_b9c198514c44f771(struct foveaBounds_t *_swig_go_0) {
+int _wrap_foveaBounds_t_min_get_capi_00cb3ff236c9ce67(struct foveaBounds_t *_swig_go_0) {
   struct foveaBounds_t *arg1 = (struct foveaBounds_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -1954,7 +1954,7 @@ int _wrap_foveaBounds_t_min_get_capi_b9c198514c44f771(struct foveaBounds_t *_swi
 }
 
 
-int _wrap_foveaBounds_t_max_get_capi_b9c198514c44f771(struct foveaBounds_t *_swig_go_0) {
+int _wrap_foveaBounds_t_max_get_capi_00cb3ff236c9ce67(struct foveaBounds_t *_swig_go_0) {
   struct foveaBounds_t *arg1 = (struct foveaBounds_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -1967,7 +1967,7 @@ int _wrap_foveaBounds_t_max_get_capi_b9c198514c44f771(struct foveaBounds_t *_swi
 }
 
 
-int _wrap_foveaBounds_t_multiple_of_get_capi_b9c198514c44f771(struct foveaBounds_t *_swig_go_0) {
+int _wrap_foveaBounds_t_multiple_of_get_capi_00cb3ff236c9ce67(struct foveaBounds_t *_swig_go_0) {
   struct foveaBounds_t *arg1 = (struct foveaBounds_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -1980,7 +1980,7 @@ int _wrap_foveaBounds_t_multiple_of_get_capi_b9c198514c44f771(struct foveaBounds
 }
 
 
-int _wrap_foveaBounds_t_count_get_capi_b9c198514c44f771(struct foveaBounds_t *_swig_go_0) {
+int _wrap_foveaBounds_t_count_get_capi_00cb3ff236c9ce67(struct foveaBounds_t *_swig_go_0) {
   struct foveaBounds_t *arg1 = (struct foveaBounds_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -1993,7 +1993,7 @@ int _wrap_foveaBounds_t_count_get_capi_b9c198514c44f771(struct foveaBounds_t *_s
 }
 
 
-struct foveaBounds_t *_wrap_new_foveaBounds_t_capi_b9c198514c44f771() {
+struct foveaBounds_t *_wrap_new_foveaBounds_t_capi_00cb3ff236c9ce67() {
   struct foveaBounds_t *result = 0 ;
   struct foveaBounds_t *_swig_go_result;
   
@@ -2004,7 +2004,7 @@ struct foveaBounds_t *_wrap_new_foveaBounds_t_capi_b9c198514c44f771() {
 }
 
 
-void _wrap_delete_foveaBounds_t_capi_b9c198514c44f771(struct foveaBounds_t *_swig_go_0) {
+void _wrap_delete_foveaBounds_t_capi_00cb3ff236c9ce67(struct foveaBounds_t *_swig_go_0) {
   struct foveaBounds_t *arg1 = (struct foveaBounds_t *) 0 ;
   
   arg1 = *(struct foveaBounds_t **)&_swig_go_0; 
@@ -2014,7 +2014,7 @@ void _wrap_delete_foveaBounds_t_capi_b9c198514c44f771(struct foveaBounds_t *_swi
 }
 
 
-int _wrap_foveaBounds_t_value_capi_b9c198514c44f771(struct foveaBounds_t *_swig_go_0, int _swig_go_1) {
+int _wrap_foveaBounds_t_value_capi_00cb3ff236c9ce67(struct foveaBounds_t *_swig_go_0, int _swig_go_1) {
   struct foveaBounds_t *arg1 = (struct foveaBounds_t *) 0 ;
   int32_t arg2 ;
   int32_t result;
@@ -2029,7 +2029,7 @@ int _wrap_foveaBounds_t_value_capi_b9c198514c44f771(struct foveaBounds_t *_swig_
 }
 
 
-intgo _wrap_foveaGetBackendCount_capi_b9c198514c44f771(int *_swig_go_0) {
+intgo _wrap_foveaGetBackendCount_capi_00cb3ff236c9ce67(int *_swig_go_0) {
   int32_t *arg1 = (int32_t *) 0 ;
   foveaStatus_t result;
   intgo _swig_go_result;
@@ -2042,7 +2042,7 @@ intgo _wrap_foveaGetBackendCount_capi_b9c198514c44f771(int *_swig_go_0) {
 }
 
 
-intgo _wrap_foveaGetBackend_capi_b9c198514c44f771(int _swig_go_0, int *_swig_go_1) {
+intgo _wrap_foveaGetBackend_capi_00cb3ff236c9ce67(int _swig_go_0, int *_swig_go_1) {
   int32_t arg1 ;
   foveaBackend_t *arg2 = (foveaBackend_t *) 0 ;
   foveaStatus_t result;
@@ -2057,7 +2057,7 @@ intgo _wrap_foveaGetBackend_capi_b9c198514c44f771(int _swig_go_0, int *_swig_go_
 }
 
 
-_gostring_ _wrap_foveaBackendGetName_capi_b9c198514c44f771(intgo _swig_go_0) {
+_gostring_ _wrap_foveaBackendGetName_capi_00cb3ff236c9ce67(intgo _swig_go_0) {
   foveaBackend_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -2073,7 +2073,7 @@ _gostring_ _wrap_foveaBackendGetName_capi_b9c198514c44f771(intgo _swig_go_0) {
 }
 
 
-intgo _wrap_foveaBackendFromName_capi_b9c198514c44f771(_gostring_ _swig_go_0, int *_swig_go_1) {
+intgo _wrap_foveaBackendFromName_capi_00cb3ff236c9ce67(_gostring_ _swig_go_0, int *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   foveaBackend_t *arg2 = (foveaBackend_t *) 0 ;
   foveaStatus_t result;
@@ -2093,7 +2093,7 @@ intgo _wrap_foveaBackendFromName_capi_b9c198514c44f771(_gostring_ _swig_go_0, in
 }
 
 
-intgo _wrap_foveaBackendIsAvailable_capi_b9c198514c44f771(intgo _swig_go_0, int *_swig_go_1, _goslice_ _swig_go_2) {
+intgo _wrap_foveaBackendIsAvailable_capi_00cb3ff236c9ce67(intgo _swig_go_0, int *_swig_go_1, _goslice_ _swig_go_2) {
   foveaBackend_t arg1 ;
   int32_t *arg2 = (int32_t *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -2114,7 +2114,7 @@ intgo _wrap_foveaBackendIsAvailable_capi_b9c198514c44f771(intgo _swig_go_0, int 
 }
 
 
-intgo _wrap_foveaBackendSupportsNonCausal_capi_b9c198514c44f771(intgo _swig_go_0, int *_swig_go_1) {
+intgo _wrap_foveaBackendSupportsNonCausal_capi_00cb3ff236c9ce67(intgo _swig_go_0, int *_swig_go_1) {
   foveaBackend_t arg1 ;
   int32_t *arg2 = (int32_t *) 0 ;
   foveaStatus_t result;
@@ -2129,7 +2129,7 @@ intgo _wrap_foveaBackendSupportsNonCausal_capi_b9c198514c44f771(intgo _swig_go_0
 }
 
 
-intgo _wrap_foveaBackendSupports_capi_b9c198514c44f771(intgo _swig_go_0, intgo _swig_go_1, int *_swig_go_2) {
+intgo _wrap_foveaBackendSupports_capi_00cb3ff236c9ce67(intgo _swig_go_0, intgo _swig_go_1, int *_swig_go_2) {
   foveaBackend_t arg1 ;
   foveaCapability_t arg2 ;
   int32_t *arg3 = (int32_t *) 0 ;
@@ -2146,7 +2146,7 @@ intgo _wrap_foveaBackendSupports_capi_b9c198514c44f771(intgo _swig_go_0, intgo _
 }
 
 
-intgo _wrap_foveaBackendSupportsDataType_capi_b9c198514c44f771(intgo _swig_go_0, intgo _swig_go_1, intgo _swig_go_2, int *_swig_go_3) {
+intgo _wrap_foveaBackendSupportsDataType_capi_00cb3ff236c9ce67(intgo _swig_go_0, intgo _swig_go_1, intgo _swig_go_2, int *_swig_go_3) {
   foveaBackend_t arg1 ;
   foveaDataTypeRole_t arg2 ;
   foveaDataType_t arg3 ;
@@ -2165,7 +2165,7 @@ intgo _wrap_foveaBackendSupportsDataType_capi_b9c198514c44f771(intgo _swig_go_0,
 }
 
 
-intgo _wrap_foveaBackendGetBounds_capi_b9c198514c44f771(intgo _swig_go_0, intgo _swig_go_1, struct foveaBounds_t *_swig_go_2) {
+intgo _wrap_foveaBackendGetBounds_capi_00cb3ff236c9ce67(intgo _swig_go_0, intgo _swig_go_1, struct foveaBounds_t *_swig_go_2) {
   foveaBackend_t arg1 ;
   foveaBoundsAttribute_t arg2 ;
   foveaBounds_t *arg3 = (foveaBounds_t *) 0 ;
@@ -2182,7 +2182,7 @@ intgo _wrap_foveaBackendGetBounds_capi_b9c198514c44f771(intgo _swig_go_0, intgo 
 }
 
 
-intgo _wrap_FOVEA_REASON_NONE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_NONE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2194,7 +2194,7 @@ intgo _wrap_FOVEA_REASON_NONE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_HEAD_SIZE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_HEAD_SIZE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2206,7 +2206,7 @@ intgo _wrap_FOVEA_REASON_HEAD_SIZE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_DATA_TYPE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_DATA_TYPE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2218,7 +2218,7 @@ intgo _wrap_FOVEA_REASON_DATA_TYPE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2230,7 +2230,7 @@ intgo _wrap_FOVEA_REASON_KV_CACHE_DATA_TYPE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_BLOCK_SIZE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_BLOCK_SIZE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2242,7 +2242,7 @@ intgo _wrap_FOVEA_REASON_BLOCK_SIZE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_PREFIX_RANGES_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_PREFIX_RANGES_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2254,7 +2254,7 @@ intgo _wrap_FOVEA_REASON_PREFIX_RANGES_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_SINKS_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_SINKS_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2266,7 +2266,7 @@ intgo _wrap_FOVEA_REASON_SINKS_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2278,7 +2278,7 @@ intgo _wrap_FOVEA_REASON_PER_HEAD_KV_SCALES_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_ARCHITECTURE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_ARCHITECTURE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2290,7 +2290,7 @@ intgo _wrap_FOVEA_REASON_ARCHITECTURE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_ATTENTION_TYPE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_ATTENTION_TYPE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2302,7 +2302,7 @@ intgo _wrap_FOVEA_REASON_ATTENTION_TYPE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_SLIDING_WINDOW_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_SLIDING_WINDOW_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2314,7 +2314,7 @@ intgo _wrap_FOVEA_REASON_SLIDING_WINDOW_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_NON_CAUSAL_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_NON_CAUSAL_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2326,7 +2326,7 @@ intgo _wrap_FOVEA_REASON_NON_CAUSAL_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2338,7 +2338,7 @@ intgo _wrap_FOVEA_REASON_BATCH_INVARIANCE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2350,7 +2350,7 @@ intgo _wrap_FOVEA_REASON_LOGITS_SOFT_CAP_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_ALIBI_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_ALIBI_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2362,7 +2362,7 @@ intgo _wrap_FOVEA_REASON_ALIBI_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_LSE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_LSE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2374,7 +2374,7 @@ intgo _wrap_FOVEA_REASON_LSE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2386,7 +2386,7 @@ intgo _wrap_FOVEA_REASON_PER_SEQUENCE_CAUSAL_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2398,7 +2398,7 @@ intgo _wrap_FOVEA_REASON_KV_CACHE_LAYOUT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_HEADS_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_HEADS_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2410,7 +2410,7 @@ intgo _wrap_FOVEA_REASON_HEADS_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2422,7 +2422,7 @@ intgo _wrap_FOVEA_REASON_OUTPUT_DATA_TYPE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2434,7 +2434,7 @@ intgo _wrap_FOVEA_REASON_INCOMPLETE_CONFIG_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_CONTRADICTION_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_CONTRADICTION_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2446,7 +2446,7 @@ intgo _wrap_FOVEA_REASON_CONTRADICTION_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_UNAVAILABLE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_UNAVAILABLE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2458,7 +2458,7 @@ intgo _wrap_FOVEA_REASON_UNAVAILABLE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_REASON_DEVICE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_REASON_DEVICE_capi_00cb3ff236c9ce67() {
   enum foveaReason_t result;
   intgo _swig_go_result;
   
@@ -2470,7 +2470,7 @@ intgo _wrap_FOVEA_REASON_DEVICE_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_foveaConfigCheck_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, intgo _swig_go_1, foveaReport_t *_swig_go_2) {
+intgo _wrap_foveaConfigCheck_capi_00cb3ff236c9ce67(foveaConfig_t _swig_go_0, intgo _swig_go_1, foveaReport_t *_swig_go_2) {
   foveaConfig_t arg1 = (foveaConfig_t) 0 ;
   foveaBackend_t arg2 ;
   foveaReport_t *arg3 = (foveaReport_t *) 0 ;
@@ -2487,7 +2487,7 @@ intgo _wrap_foveaConfigCheck_capi_b9c198514c44f771(foveaConfig_t _swig_go_0, int
 }
 
 
-intgo _wrap_foveaReportGetCount_capi_b9c198514c44f771(foveaReport_t _swig_go_0, int *_swig_go_1) {
+intgo _wrap_foveaReportGetCount_capi_00cb3ff236c9ce67(foveaReport_t _swig_go_0, int *_swig_go_1) {
   foveaReport_t arg1 = (foveaReport_t) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   foveaStatus_t result;
@@ -2502,7 +2502,7 @@ intgo _wrap_foveaReportGetCount_capi_b9c198514c44f771(foveaReport_t _swig_go_0, 
 }
 
 
-void _wrap_foveaReportDestroy_capi_b9c198514c44f771(foveaReport_t _swig_go_0) {
+void _wrap_foveaReportDestroy_capi_00cb3ff236c9ce67(foveaReport_t _swig_go_0) {
   foveaReport_t arg1 = (foveaReport_t) 0 ;
   
   arg1 = *(foveaReport_t *)&_swig_go_0; 
@@ -2512,7 +2512,7 @@ void _wrap_foveaReportDestroy_capi_b9c198514c44f771(foveaReport_t _swig_go_0) {
 }
 
 
-intgo _wrap_foveaSelectBackend_capi_b9c198514c44f771(foveaContext_t _swig_go_0, foveaConfig_t _swig_go_1, intgo _swig_go_2, int *_swig_go_3) {
+intgo _wrap_foveaSelectBackend_capi_00cb3ff236c9ce67(foveaContext_t _swig_go_0, foveaConfig_t _swig_go_1, intgo _swig_go_2, int *_swig_go_3) {
   foveaContext_t arg1 = (foveaContext_t) 0 ;
   foveaConfig_t arg2 = (foveaConfig_t) 0 ;
   foveaBackend_t arg3 ;
@@ -2531,7 +2531,7 @@ intgo _wrap_foveaSelectBackend_capi_b9c198514c44f771(foveaContext_t _swig_go_0, 
 }
 
 
-void _wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t arg2 ;
   
@@ -2543,7 +2543,7 @@ void _wrap_foveaMetadataLimits_t_max_num_seqs_set_capi_b9c198514c44f771(struct f
 }
 
 
-int _wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0) {
+int _wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -2556,7 +2556,7 @@ int _wrap_foveaMetadataLimits_t_max_num_seqs_get_capi_b9c198514c44f771(struct fo
 }
 
 
-void _wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t arg2 ;
   
@@ -2568,7 +2568,7 @@ void _wrap_foveaMetadataLimits_t_max_num_tokens_set_capi_b9c198514c44f771(struct
 }
 
 
-int _wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0) {
+int _wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -2581,7 +2581,7 @@ int _wrap_foveaMetadataLimits_t_max_num_tokens_get_capi_b9c198514c44f771(struct 
 }
 
 
-void _wrap_foveaMetadataLimits_t_max_seq_len_set_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaMetadataLimits_t_max_seq_len_set_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t arg2 ;
   
@@ -2593,7 +2593,7 @@ void _wrap_foveaMetadataLimits_t_max_seq_len_set_capi_b9c198514c44f771(struct fo
 }
 
 
-int _wrap_foveaMetadataLimits_t_max_seq_len_get_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0) {
+int _wrap_foveaMetadataLimits_t_max_seq_len_get_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -2606,7 +2606,7 @@ int _wrap_foveaMetadataLimits_t_max_seq_len_get_capi_b9c198514c44f771(struct fov
 }
 
 
-void _wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t arg2 ;
   
@@ -2618,7 +2618,7 @@ void _wrap_foveaMetadataLimits_t_max_blocks_per_seq_set_capi_b9c198514c44f771(st
 }
 
 
-int _wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0) {
+int _wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -2631,7 +2631,7 @@ int _wrap_foveaMetadataLimits_t_max_blocks_per_seq_get_capi_b9c198514c44f771(str
 }
 
 
-void _wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0, int _swig_go_1) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t arg2 ;
   
@@ -2643,7 +2643,7 @@ void _wrap_foveaMetadataLimits_t_max_prefix_ranges_set_capi_b9c198514c44f771(str
 }
 
 
-int _wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0) {
+int _wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -2656,7 +2656,7 @@ int _wrap_foveaMetadataLimits_t_max_prefix_ranges_get_capi_b9c198514c44f771(stru
 }
 
 
-struct foveaMetadataLimits_t *_wrap_new_foveaMetadataLimits_t_capi_b9c198514c44f771() {
+struct foveaMetadataLimits_t *_wrap_new_foveaMetadataLimits_t_capi_00cb3ff236c9ce67() {
   struct foveaMetadataLimits_t *result = 0 ;
   struct foveaMetadataLimits_t *_swig_go_result;
   
@@ -2667,7 +2667,7 @@ struct foveaMetadataLimits_t *_wrap_new_foveaMetadataLimits_t_capi_b9c198514c44f
 }
 
 
-void _wrap_delete_foveaMetadataLimits_t_capi_b9c198514c44f771(struct foveaMetadataLimits_t *_swig_go_0) {
+void _wrap_delete_foveaMetadataLimits_t_capi_00cb3ff236c9ce67(struct foveaMetadataLimits_t *_swig_go_0) {
   struct foveaMetadataLimits_t *arg1 = (struct foveaMetadataLimits_t *) 0 ;
   
   arg1 = *(struct foveaMetadataLimits_t **)&_swig_go_0; 
@@ -2677,7 +2677,7 @@ void _wrap_delete_foveaMetadataLimits_t_capi_b9c198514c44f771(struct foveaMetada
 }
 
 
-intgo _wrap_foveaMetadataCreate_capi_b9c198514c44f771(foveaContext_t _swig_go_0, struct foveaMetadataLimits_t *_swig_go_1, foveaMetadata_t *_swig_go_2) {
+intgo _wrap_foveaMetadataCreate_capi_00cb3ff236c9ce67(foveaContext_t _swig_go_0, struct foveaMetadataLimits_t *_swig_go_1, foveaMetadata_t *_swig_go_2) {
   foveaContext_t arg1 = (foveaContext_t) 0 ;
   foveaMetadataLimits_t *arg2 = (foveaMetadataLimits_t *) 0 ;
   foveaMetadata_t *arg3 = (foveaMetadata_t *) 0 ;
@@ -2694,7 +2694,7 @@ intgo _wrap_foveaMetadataCreate_capi_b9c198514c44f771(foveaContext_t _swig_go_0,
 }
 
 
-void _wrap_foveaMetadataDestroy_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0) {
+void _wrap_foveaMetadataDestroy_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   
   arg1 = *(foveaMetadata_t *)&_swig_go_0; 
@@ -2704,7 +2704,7 @@ void _wrap_foveaMetadataDestroy_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0
 }
 
 
-intgo _wrap_foveaMetadataSetCausal_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_foveaMetadataSetCausal_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, int _swig_go_1) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   int32_t arg2 ;
   foveaStatus_t result;
@@ -2719,7 +2719,7 @@ intgo _wrap_foveaMetadataSetCausal_capi_b9c198514c44f771(foveaMetadata_t _swig_g
 }
 
 
-intgo _wrap_foveaMetadataGetCausal_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, int *_swig_go_1) {
+intgo _wrap_foveaMetadataGetCausal_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, int *_swig_go_1) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   foveaStatus_t result;
@@ -2734,7 +2734,7 @@ intgo _wrap_foveaMetadataGetCausal_capi_b9c198514c44f771(foveaMetadata_t _swig_g
 }
 
 
-intgo _wrap_foveaMetadataSetCausalPerSequence_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int *_swig_go_2) {
+intgo _wrap_foveaMetadataSetCausalPerSequence_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int *_swig_go_2) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   foveaMemory_t arg2 ;
   int32_t *arg3 = (int32_t *) 0 ;
@@ -2751,7 +2751,7 @@ intgo _wrap_foveaMetadataSetCausalPerSequence_capi_b9c198514c44f771(foveaMetadat
 }
 
 
-intgo _wrap_foveaMetadataSetSequences_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int _swig_go_2, int _swig_go_3, int _swig_go_4, int _swig_go_5, int *_swig_go_6, int *_swig_go_7) {
+intgo _wrap_foveaMetadataSetSequences_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int _swig_go_2, int _swig_go_3, int _swig_go_4, int _swig_go_5, int *_swig_go_6, int *_swig_go_7) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   foveaMemory_t arg2 ;
   int32_t arg3 ;
@@ -2778,7 +2778,7 @@ intgo _wrap_foveaMetadataSetSequences_capi_b9c198514c44f771(foveaMetadata_t _swi
 }
 
 
-intgo _wrap_foveaMetadataSetBlockTable_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int _swig_go_2, int _swig_go_3, long long _swig_go_4, int *_swig_go_5) {
+intgo _wrap_foveaMetadataSetBlockTable_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int _swig_go_2, int _swig_go_3, long long _swig_go_4, int *_swig_go_5) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   foveaMemory_t arg2 ;
   int32_t arg3 ;
@@ -2801,7 +2801,7 @@ intgo _wrap_foveaMetadataSetBlockTable_capi_b9c198514c44f771(foveaMetadata_t _sw
 }
 
 
-intgo _wrap_foveaMetadataSetPrefixRanges_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int _swig_go_2, int *_swig_go_3, int *_swig_go_4) {
+intgo _wrap_foveaMetadataSetPrefixRanges_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, intgo _swig_go_1, int _swig_go_2, int *_swig_go_3, int *_swig_go_4) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   foveaMemory_t arg2 ;
   int32_t arg3 ;
@@ -2822,7 +2822,7 @@ intgo _wrap_foveaMetadataSetPrefixRanges_capi_b9c198514c44f771(foveaMetadata_t _
 }
 
 
-intgo _wrap_foveaMetadataCommit_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, void *_swig_go_1) {
+intgo _wrap_foveaMetadataCommit_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, void *_swig_go_1) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   void *arg2 = (void *) 0 ;
   foveaStatus_t result;
@@ -2837,7 +2837,7 @@ intgo _wrap_foveaMetadataCommit_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0
 }
 
 
-intgo _wrap_foveaMetadataValidate_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, struct foveaAttention_st *_swig_go_1, long long _swig_go_2) {
+intgo _wrap_foveaMetadataValidate_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, struct foveaAttention_st *_swig_go_1, long long _swig_go_2) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   struct foveaAttention_st *arg2 = (struct foveaAttention_st *) 0 ;
   int64_t arg3 ;
@@ -2854,7 +2854,7 @@ intgo _wrap_foveaMetadataValidate_capi_b9c198514c44f771(foveaMetadata_t _swig_go
 }
 
 
-intgo _wrap_foveaMetadataGetAsyncError_capi_b9c198514c44f771(foveaMetadata_t _swig_go_0, void *_swig_go_1, int *_swig_go_2) {
+intgo _wrap_foveaMetadataGetAsyncError_capi_00cb3ff236c9ce67(foveaMetadata_t _swig_go_0, void *_swig_go_1, int *_swig_go_2) {
   foveaMetadata_t arg1 = (foveaMetadata_t) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t *arg3 = (int32_t *) 0 ;
@@ -2871,7 +2871,7 @@ intgo _wrap_foveaMetadataGetAsyncError_capi_b9c198514c44f771(foveaMetadata_t _sw
 }
 
 
-intgo _wrap_foveaAttentionCreate_capi_b9c198514c44f771(foveaContext_t _swig_go_0, foveaConfig_t _swig_go_1, intgo _swig_go_2, foveaAttention_t *_swig_go_3) {
+intgo _wrap_foveaAttentionCreate_capi_00cb3ff236c9ce67(foveaContext_t _swig_go_0, foveaConfig_t _swig_go_1, intgo _swig_go_2, foveaAttention_t *_swig_go_3) {
   foveaContext_t arg1 = (foveaContext_t) 0 ;
   foveaConfig_t arg2 = (foveaConfig_t) 0 ;
   foveaBackend_t arg3 ;
@@ -2890,7 +2890,7 @@ intgo _wrap_foveaAttentionCreate_capi_b9c198514c44f771(foveaContext_t _swig_go_0
 }
 
 
-void _wrap_foveaAttentionDestroy_capi_b9c198514c44f771(foveaAttention_t _swig_go_0) {
+void _wrap_foveaAttentionDestroy_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   
   arg1 = *(foveaAttention_t *)&_swig_go_0; 
@@ -2900,7 +2900,7 @@ void _wrap_foveaAttentionDestroy_capi_b9c198514c44f771(foveaAttention_t _swig_go
 }
 
 
-intgo _wrap_foveaAttentionGetBackend_capi_b9c198514c44f771(foveaAttention_t _swig_go_0, int *_swig_go_1) {
+intgo _wrap_foveaAttentionGetBackend_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0, int *_swig_go_1) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   foveaBackend_t *arg2 = (foveaBackend_t *) 0 ;
   foveaStatus_t result;
@@ -2915,7 +2915,7 @@ intgo _wrap_foveaAttentionGetBackend_capi_b9c198514c44f771(foveaAttention_t _swi
 }
 
 
-intgo _wrap_foveaAttentionGetWorkspaceSize_capi_b9c198514c44f771(foveaAttention_t _swig_go_0, struct foveaMetadataLimits_t *_swig_go_1, size_t *_swig_go_2) {
+intgo _wrap_foveaAttentionGetWorkspaceSize_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0, struct foveaMetadataLimits_t *_swig_go_1, size_t *_swig_go_2) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   foveaMetadataLimits_t *arg2 = (foveaMetadataLimits_t *) 0 ;
   size_t *arg3 = (size_t *) 0 ;
@@ -2932,7 +2932,7 @@ intgo _wrap_foveaAttentionGetWorkspaceSize_capi_b9c198514c44f771(foveaAttention_
 }
 
 
-intgo _wrap_foveaAttentionGetPlanSize_capi_b9c198514c44f771(foveaAttention_t _swig_go_0, struct foveaMetadataLimits_t *_swig_go_1, size_t *_swig_go_2) {
+intgo _wrap_foveaAttentionGetPlanSize_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0, struct foveaMetadataLimits_t *_swig_go_1, size_t *_swig_go_2) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   foveaMetadataLimits_t *arg2 = (foveaMetadataLimits_t *) 0 ;
   size_t *arg3 = (size_t *) 0 ;
@@ -2949,7 +2949,7 @@ intgo _wrap_foveaAttentionGetPlanSize_capi_b9c198514c44f771(foveaAttention_t _sw
 }
 
 
-void _wrap_foveaPlanArgs_t_plan_set_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaPlanArgs_t_plan_set_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -2961,7 +2961,7 @@ void _wrap_foveaPlanArgs_t_plan_set_capi_b9c198514c44f771(struct foveaPlanArgs_t
 }
 
 
-void *_wrap_foveaPlanArgs_t_plan_get_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0) {
+void *_wrap_foveaPlanArgs_t_plan_get_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -2974,7 +2974,7 @@ void *_wrap_foveaPlanArgs_t_plan_get_capi_b9c198514c44f771(struct foveaPlanArgs_
 }
 
 
-void _wrap_foveaPlanArgs_t_plan_size_set_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0, long long _swig_go_1) {
+void _wrap_foveaPlanArgs_t_plan_size_set_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0, long long _swig_go_1) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   size_t arg2 ;
   
@@ -2986,7 +2986,7 @@ void _wrap_foveaPlanArgs_t_plan_size_set_capi_b9c198514c44f771(struct foveaPlanA
 }
 
 
-long long _wrap_foveaPlanArgs_t_plan_size_get_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0) {
+long long _wrap_foveaPlanArgs_t_plan_size_get_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -2999,7 +2999,7 @@ long long _wrap_foveaPlanArgs_t_plan_size_get_capi_b9c198514c44f771(struct fovea
 }
 
 
-void _wrap_foveaPlanArgs_t_stream_set_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaPlanArgs_t_stream_set_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -3011,7 +3011,7 @@ void _wrap_foveaPlanArgs_t_stream_set_capi_b9c198514c44f771(struct foveaPlanArgs
 }
 
 
-void *_wrap_foveaPlanArgs_t_stream_get_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0) {
+void *_wrap_foveaPlanArgs_t_stream_get_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -3024,7 +3024,7 @@ void *_wrap_foveaPlanArgs_t_stream_get_capi_b9c198514c44f771(struct foveaPlanArg
 }
 
 
-void _wrap_foveaPlanArgs_t_causal_set_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaPlanArgs_t_causal_set_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0, int _swig_go_1) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   int32_t arg2 ;
   
@@ -3036,7 +3036,7 @@ void _wrap_foveaPlanArgs_t_causal_set_capi_b9c198514c44f771(struct foveaPlanArgs
 }
 
 
-int _wrap_foveaPlanArgs_t_causal_get_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0) {
+int _wrap_foveaPlanArgs_t_causal_get_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -3049,7 +3049,7 @@ int _wrap_foveaPlanArgs_t_causal_get_capi_b9c198514c44f771(struct foveaPlanArgs_
 }
 
 
-void _wrap_foveaPlanArgs_t_flags_set_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaPlanArgs_t_flags_set_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0, int _swig_go_1) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   uint32_t arg2 ;
   
@@ -3061,7 +3061,7 @@ void _wrap_foveaPlanArgs_t_flags_set_capi_b9c198514c44f771(struct foveaPlanArgs_
 }
 
 
-int _wrap_foveaPlanArgs_t_flags_get_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0) {
+int _wrap_foveaPlanArgs_t_flags_get_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   uint32_t result;
   int _swig_go_result;
@@ -3074,7 +3074,7 @@ int _wrap_foveaPlanArgs_t_flags_get_capi_b9c198514c44f771(struct foveaPlanArgs_t
 }
 
 
-struct foveaPlanArgs_t *_wrap_new_foveaPlanArgs_t_capi_b9c198514c44f771() {
+struct foveaPlanArgs_t *_wrap_new_foveaPlanArgs_t_capi_00cb3ff236c9ce67() {
   struct foveaPlanArgs_t *result = 0 ;
   struct foveaPlanArgs_t *_swig_go_result;
   
@@ -3085,7 +3085,7 @@ struct foveaPlanArgs_t *_wrap_new_foveaPlanArgs_t_capi_b9c198514c44f771() {
 }
 
 
-void _wrap_delete_foveaPlanArgs_t_capi_b9c198514c44f771(struct foveaPlanArgs_t *_swig_go_0) {
+void _wrap_delete_foveaPlanArgs_t_capi_00cb3ff236c9ce67(struct foveaPlanArgs_t *_swig_go_0) {
   struct foveaPlanArgs_t *arg1 = (struct foveaPlanArgs_t *) 0 ;
   
   arg1 = *(struct foveaPlanArgs_t **)&_swig_go_0; 
@@ -3095,7 +3095,7 @@ void _wrap_delete_foveaPlanArgs_t_capi_b9c198514c44f771(struct foveaPlanArgs_t *
 }
 
 
-intgo _wrap_foveaAttentionPlan_capi_b9c198514c44f771(foveaAttention_t _swig_go_0, foveaMetadata_t _swig_go_1, struct foveaPlanArgs_t *_swig_go_2) {
+intgo _wrap_foveaAttentionPlan_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0, foveaMetadata_t _swig_go_1, struct foveaPlanArgs_t *_swig_go_2) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   foveaMetadata_t arg2 = (foveaMetadata_t) 0 ;
   foveaPlanArgs_t *arg3 = (foveaPlanArgs_t *) 0 ;
@@ -3112,7 +3112,7 @@ intgo _wrap_foveaAttentionPlan_capi_b9c198514c44f771(foveaAttention_t _swig_go_0
 }
 
 
-void _wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, long long *_swig_go_1) {
+void _wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, long long *_swig_go_1) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   int64_t *arg2 = (int64_t *) 0 ;
   
@@ -3124,7 +3124,7 @@ void _wrap_foveaKvWriteArgs_t_slot_mapping_set_capi_b9c198514c44f771(struct fove
 }
 
 
-long long *_wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0) {
+long long *_wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   int64_t *result = 0 ;
   long long *_swig_go_result;
@@ -3137,7 +3137,7 @@ long long *_wrap_foveaKvWriteArgs_t_slot_mapping_get_capi_b9c198514c44f771(struc
 }
 
 
-void _wrap_foveaKvWriteArgs_t_num_tokens_set_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaKvWriteArgs_t_num_tokens_set_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, int _swig_go_1) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   int32_t arg2 ;
   
@@ -3149,7 +3149,7 @@ void _wrap_foveaKvWriteArgs_t_num_tokens_set_capi_b9c198514c44f771(struct foveaK
 }
 
 
-int _wrap_foveaKvWriteArgs_t_num_tokens_get_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0) {
+int _wrap_foveaKvWriteArgs_t_num_tokens_get_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -3162,7 +3162,7 @@ int _wrap_foveaKvWriteArgs_t_num_tokens_get_capi_b9c198514c44f771(struct foveaKv
 }
 
 
-void _wrap_foveaKvWriteArgs_t_k_scale_set_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaKvWriteArgs_t_k_scale_set_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3174,7 +3174,7 @@ void _wrap_foveaKvWriteArgs_t_k_scale_set_capi_b9c198514c44f771(struct foveaKvWr
 }
 
 
-float *_wrap_foveaKvWriteArgs_t_k_scale_get_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0) {
+float *_wrap_foveaKvWriteArgs_t_k_scale_get_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3187,7 +3187,7 @@ float *_wrap_foveaKvWriteArgs_t_k_scale_get_capi_b9c198514c44f771(struct foveaKv
 }
 
 
-void _wrap_foveaKvWriteArgs_t_v_scale_set_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaKvWriteArgs_t_v_scale_set_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3199,7 +3199,7 @@ void _wrap_foveaKvWriteArgs_t_v_scale_set_capi_b9c198514c44f771(struct foveaKvWr
 }
 
 
-float *_wrap_foveaKvWriteArgs_t_v_scale_get_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0) {
+float *_wrap_foveaKvWriteArgs_t_v_scale_get_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3212,7 +3212,7 @@ float *_wrap_foveaKvWriteArgs_t_v_scale_get_capi_b9c198514c44f771(struct foveaKv
 }
 
 
-void _wrap_foveaKvWriteArgs_t_stream_set_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaKvWriteArgs_t_stream_set_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -3224,7 +3224,7 @@ void _wrap_foveaKvWriteArgs_t_stream_set_capi_b9c198514c44f771(struct foveaKvWri
 }
 
 
-void *_wrap_foveaKvWriteArgs_t_stream_get_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0) {
+void *_wrap_foveaKvWriteArgs_t_stream_get_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -3237,7 +3237,7 @@ void *_wrap_foveaKvWriteArgs_t_stream_get_capi_b9c198514c44f771(struct foveaKvWr
 }
 
 
-struct foveaKvWriteArgs_t *_wrap_new_foveaKvWriteArgs_t_capi_b9c198514c44f771() {
+struct foveaKvWriteArgs_t *_wrap_new_foveaKvWriteArgs_t_capi_00cb3ff236c9ce67() {
   struct foveaKvWriteArgs_t *result = 0 ;
   struct foveaKvWriteArgs_t *_swig_go_result;
   
@@ -3248,7 +3248,7 @@ struct foveaKvWriteArgs_t *_wrap_new_foveaKvWriteArgs_t_capi_b9c198514c44f771() 
 }
 
 
-void _wrap_delete_foveaKvWriteArgs_t_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0) {
+void _wrap_delete_foveaKvWriteArgs_t_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   
   arg1 = *(struct foveaKvWriteArgs_t **)&_swig_go_0; 
@@ -3258,7 +3258,7 @@ void _wrap_delete_foveaKvWriteArgs_t_capi_b9c198514c44f771(struct foveaKvWriteAr
 }
 
 
-void _wrap_foveaKvWriteArgs_t_set_key_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaKvWriteArgs_t_set_key_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3278,7 +3278,7 @@ void _wrap_foveaKvWriteArgs_t_set_key_capi_b9c198514c44f771(struct foveaKvWriteA
 }
 
 
-void _wrap_foveaKvWriteArgs_t_set_value_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaKvWriteArgs_t_set_value_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3298,7 +3298,7 @@ void _wrap_foveaKvWriteArgs_t_set_value_capi_b9c198514c44f771(struct foveaKvWrit
 }
 
 
-void _wrap_foveaKvWriteArgs_t_set_key_cache_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaKvWriteArgs_t_set_key_cache_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3318,7 +3318,7 @@ void _wrap_foveaKvWriteArgs_t_set_key_cache_capi_b9c198514c44f771(struct foveaKv
 }
 
 
-void _wrap_foveaKvWriteArgs_t_set_value_cache_capi_b9c198514c44f771(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaKvWriteArgs_t_set_value_cache_capi_00cb3ff236c9ce67(struct foveaKvWriteArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaKvWriteArgs_t *arg1 = (struct foveaKvWriteArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3338,7 +3338,7 @@ void _wrap_foveaKvWriteArgs_t_set_value_cache_capi_b9c198514c44f771(struct fovea
 }
 
 
-intgo _wrap_foveaAttentionWriteKvCache_capi_b9c198514c44f771(foveaAttention_t _swig_go_0, struct foveaKvWriteArgs_t *_swig_go_1) {
+intgo _wrap_foveaAttentionWriteKvCache_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0, struct foveaKvWriteArgs_t *_swig_go_1) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   foveaKvWriteArgs_t *arg2 = (foveaKvWriteArgs_t *) 0 ;
   foveaStatus_t result;
@@ -3353,7 +3353,7 @@ intgo _wrap_foveaAttentionWriteKvCache_capi_b9c198514c44f771(foveaAttention_t _s
 }
 
 
-intgo _wrap_FOVEA_FORWARD_DEFAULT_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_FORWARD_DEFAULT_capi_00cb3ff236c9ce67() {
   enum foveaForwardFlag_t result;
   intgo _swig_go_result;
   
@@ -3365,7 +3365,7 @@ intgo _wrap_FOVEA_FORWARD_DEFAULT_capi_b9c198514c44f771() {
 }
 
 
-intgo _wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_b9c198514c44f771() {
+intgo _wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_00cb3ff236c9ce67() {
   enum foveaForwardFlag_t result;
   intgo _swig_go_result;
   
@@ -3377,7 +3377,7 @@ intgo _wrap_FOVEA_FORWARD_PARTIAL_STATE_capi_b9c198514c44f771() {
 }
 
 
-void _wrap_foveaForwardArgs_t_q_scale_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_q_scale_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3389,7 +3389,7 @@ void _wrap_foveaForwardArgs_t_q_scale_set_capi_b9c198514c44f771(struct foveaForw
 }
 
 
-float *_wrap_foveaForwardArgs_t_q_scale_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+float *_wrap_foveaForwardArgs_t_q_scale_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3402,7 +3402,7 @@ float *_wrap_foveaForwardArgs_t_q_scale_get_capi_b9c198514c44f771(struct foveaFo
 }
 
 
-void _wrap_foveaForwardArgs_t_k_scale_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_k_scale_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3414,7 +3414,7 @@ void _wrap_foveaForwardArgs_t_k_scale_set_capi_b9c198514c44f771(struct foveaForw
 }
 
 
-float *_wrap_foveaForwardArgs_t_k_scale_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+float *_wrap_foveaForwardArgs_t_k_scale_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3427,7 +3427,7 @@ float *_wrap_foveaForwardArgs_t_k_scale_get_capi_b9c198514c44f771(struct foveaFo
 }
 
 
-void _wrap_foveaForwardArgs_t_v_scale_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_v_scale_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3439,7 +3439,7 @@ void _wrap_foveaForwardArgs_t_v_scale_set_capi_b9c198514c44f771(struct foveaForw
 }
 
 
-float *_wrap_foveaForwardArgs_t_v_scale_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+float *_wrap_foveaForwardArgs_t_v_scale_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3452,7 +3452,7 @@ float *_wrap_foveaForwardArgs_t_v_scale_get_capi_b9c198514c44f771(struct foveaFo
 }
 
 
-void _wrap_foveaForwardArgs_t_output_scale_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_output_scale_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3464,7 +3464,7 @@ void _wrap_foveaForwardArgs_t_output_scale_set_capi_b9c198514c44f771(struct fove
 }
 
 
-float *_wrap_foveaForwardArgs_t_output_scale_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+float *_wrap_foveaForwardArgs_t_output_scale_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3477,7 +3477,7 @@ float *_wrap_foveaForwardArgs_t_output_scale_get_capi_b9c198514c44f771(struct fo
 }
 
 
-void _wrap_foveaForwardArgs_t_alibi_slopes_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_alibi_slopes_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3489,7 +3489,7 @@ void _wrap_foveaForwardArgs_t_alibi_slopes_set_capi_b9c198514c44f771(struct fove
 }
 
 
-float *_wrap_foveaForwardArgs_t_alibi_slopes_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+float *_wrap_foveaForwardArgs_t_alibi_slopes_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3502,7 +3502,7 @@ float *_wrap_foveaForwardArgs_t_alibi_slopes_get_capi_b9c198514c44f771(struct fo
 }
 
 
-void _wrap_foveaForwardArgs_t_sinks_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_sinks_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3514,7 +3514,7 @@ void _wrap_foveaForwardArgs_t_sinks_set_capi_b9c198514c44f771(struct foveaForwar
 }
 
 
-float *_wrap_foveaForwardArgs_t_sinks_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+float *_wrap_foveaForwardArgs_t_sinks_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3527,7 +3527,7 @@ float *_wrap_foveaForwardArgs_t_sinks_get_capi_b9c198514c44f771(struct foveaForw
 }
 
 
-void _wrap_foveaForwardArgs_t_workspace_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_workspace_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -3539,7 +3539,7 @@ void _wrap_foveaForwardArgs_t_workspace_set_capi_b9c198514c44f771(struct foveaFo
 }
 
 
-void *_wrap_foveaForwardArgs_t_workspace_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+void *_wrap_foveaForwardArgs_t_workspace_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -3552,7 +3552,7 @@ void *_wrap_foveaForwardArgs_t_workspace_get_capi_b9c198514c44f771(struct foveaF
 }
 
 
-void _wrap_foveaForwardArgs_t_workspace_size_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, long long _swig_go_1) {
+void _wrap_foveaForwardArgs_t_workspace_size_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, long long _swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   size_t arg2 ;
   
@@ -3564,7 +3564,7 @@ void _wrap_foveaForwardArgs_t_workspace_size_set_capi_b9c198514c44f771(struct fo
 }
 
 
-long long _wrap_foveaForwardArgs_t_workspace_size_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+long long _wrap_foveaForwardArgs_t_workspace_size_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -3577,7 +3577,7 @@ long long _wrap_foveaForwardArgs_t_workspace_size_get_capi_b9c198514c44f771(stru
 }
 
 
-void _wrap_foveaForwardArgs_t_stream_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_stream_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -3589,7 +3589,7 @@ void _wrap_foveaForwardArgs_t_stream_set_capi_b9c198514c44f771(struct foveaForwa
 }
 
 
-void *_wrap_foveaForwardArgs_t_stream_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+void *_wrap_foveaForwardArgs_t_stream_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -3602,7 +3602,7 @@ void *_wrap_foveaForwardArgs_t_stream_get_capi_b9c198514c44f771(struct foveaForw
 }
 
 
-void _wrap_foveaForwardArgs_t_plan_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaForwardArgs_t_plan_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -3614,7 +3614,7 @@ void _wrap_foveaForwardArgs_t_plan_set_capi_b9c198514c44f771(struct foveaForward
 }
 
 
-void *_wrap_foveaForwardArgs_t_plan_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+void *_wrap_foveaForwardArgs_t_plan_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -3627,7 +3627,7 @@ void *_wrap_foveaForwardArgs_t_plan_get_capi_b9c198514c44f771(struct foveaForwar
 }
 
 
-void _wrap_foveaForwardArgs_t_plan_size_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, long long _swig_go_1) {
+void _wrap_foveaForwardArgs_t_plan_size_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, long long _swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   size_t arg2 ;
   
@@ -3639,7 +3639,7 @@ void _wrap_foveaForwardArgs_t_plan_size_set_capi_b9c198514c44f771(struct foveaFo
 }
 
 
-long long _wrap_foveaForwardArgs_t_plan_size_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+long long _wrap_foveaForwardArgs_t_plan_size_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -3652,7 +3652,7 @@ long long _wrap_foveaForwardArgs_t_plan_size_get_capi_b9c198514c44f771(struct fo
 }
 
 
-void _wrap_foveaForwardArgs_t_causal_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaForwardArgs_t_causal_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, int _swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   int32_t arg2 ;
   
@@ -3664,7 +3664,7 @@ void _wrap_foveaForwardArgs_t_causal_set_capi_b9c198514c44f771(struct foveaForwa
 }
 
 
-int _wrap_foveaForwardArgs_t_causal_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+int _wrap_foveaForwardArgs_t_causal_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -3677,7 +3677,7 @@ int _wrap_foveaForwardArgs_t_causal_get_capi_b9c198514c44f771(struct foveaForwar
 }
 
 
-void _wrap_foveaForwardArgs_t_flags_set_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaForwardArgs_t_flags_set_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, int _swig_go_1) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   uint32_t arg2 ;
   
@@ -3689,7 +3689,7 @@ void _wrap_foveaForwardArgs_t_flags_set_capi_b9c198514c44f771(struct foveaForwar
 }
 
 
-int _wrap_foveaForwardArgs_t_flags_get_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+int _wrap_foveaForwardArgs_t_flags_get_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   uint32_t result;
   int _swig_go_result;
@@ -3702,7 +3702,7 @@ int _wrap_foveaForwardArgs_t_flags_get_capi_b9c198514c44f771(struct foveaForward
 }
 
 
-struct foveaForwardArgs_t *_wrap_new_foveaForwardArgs_t_capi_b9c198514c44f771() {
+struct foveaForwardArgs_t *_wrap_new_foveaForwardArgs_t_capi_00cb3ff236c9ce67() {
   struct foveaForwardArgs_t *result = 0 ;
   struct foveaForwardArgs_t *_swig_go_result;
   
@@ -3713,7 +3713,7 @@ struct foveaForwardArgs_t *_wrap_new_foveaForwardArgs_t_capi_b9c198514c44f771() 
 }
 
 
-void _wrap_delete_foveaForwardArgs_t_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0) {
+void _wrap_delete_foveaForwardArgs_t_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   
   arg1 = *(struct foveaForwardArgs_t **)&_swig_go_0; 
@@ -3723,7 +3723,7 @@ void _wrap_delete_foveaForwardArgs_t_capi_b9c198514c44f771(struct foveaForwardAr
 }
 
 
-void _wrap_foveaForwardArgs_t_set_query_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_query_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3743,7 +3743,7 @@ void _wrap_foveaForwardArgs_t_set_query_capi_b9c198514c44f771(struct foveaForwar
 }
 
 
-void _wrap_foveaForwardArgs_t_set_key_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_key_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3763,7 +3763,7 @@ void _wrap_foveaForwardArgs_t_set_key_capi_b9c198514c44f771(struct foveaForwardA
 }
 
 
-void _wrap_foveaForwardArgs_t_set_value_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_value_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3783,7 +3783,7 @@ void _wrap_foveaForwardArgs_t_set_value_capi_b9c198514c44f771(struct foveaForwar
 }
 
 
-void _wrap_foveaForwardArgs_t_set_key_cache_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_key_cache_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3803,7 +3803,7 @@ void _wrap_foveaForwardArgs_t_set_key_cache_capi_b9c198514c44f771(struct foveaFo
 }
 
 
-void _wrap_foveaForwardArgs_t_set_value_cache_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_value_cache_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3823,7 +3823,7 @@ void _wrap_foveaForwardArgs_t_set_value_cache_capi_b9c198514c44f771(struct fovea
 }
 
 
-void _wrap_foveaForwardArgs_t_set_output_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_output_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3843,7 +3843,7 @@ void _wrap_foveaForwardArgs_t_set_output_capi_b9c198514c44f771(struct foveaForwa
 }
 
 
-void _wrap_foveaForwardArgs_t_set_lse_capi_b9c198514c44f771(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaForwardArgs_t_set_lse_capi_00cb3ff236c9ce67(struct foveaForwardArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaForwardArgs_t *arg1 = (struct foveaForwardArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -3863,7 +3863,7 @@ void _wrap_foveaForwardArgs_t_set_lse_capi_b9c198514c44f771(struct foveaForwardA
 }
 
 
-intgo _wrap_foveaAttentionForward_capi_b9c198514c44f771(foveaAttention_t _swig_go_0, foveaMetadata_t _swig_go_1, struct foveaForwardArgs_t *_swig_go_2) {
+intgo _wrap_foveaAttentionForward_capi_00cb3ff236c9ce67(foveaAttention_t _swig_go_0, foveaMetadata_t _swig_go_1, struct foveaForwardArgs_t *_swig_go_2) {
   foveaAttention_t arg1 = (foveaAttention_t) 0 ;
   foveaMetadata_t arg2 = (foveaMetadata_t) 0 ;
   foveaForwardArgs_t *arg3 = (foveaForwardArgs_t *) 0 ;
@@ -3880,7 +3880,7 @@ intgo _wrap_foveaAttentionForward_capi_b9c198514c44f771(foveaAttention_t _swig_g
 }
 
 
-void _wrap_foveaMergeArgs_t_num_tokens_set_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, int _swig_go_1) {
+void _wrap_foveaMergeArgs_t_num_tokens_set_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, int _swig_go_1) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   int32_t arg2 ;
   
@@ -3892,7 +3892,7 @@ void _wrap_foveaMergeArgs_t_num_tokens_set_capi_b9c198514c44f771(struct foveaMer
 }
 
 
-int _wrap_foveaMergeArgs_t_num_tokens_get_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0) {
+int _wrap_foveaMergeArgs_t_num_tokens_get_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -3905,7 +3905,7 @@ int _wrap_foveaMergeArgs_t_num_tokens_get_capi_b9c198514c44f771(struct foveaMerg
 }
 
 
-void _wrap_foveaMergeArgs_t_sinks_set_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaMergeArgs_t_sinks_set_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3917,7 +3917,7 @@ void _wrap_foveaMergeArgs_t_sinks_set_capi_b9c198514c44f771(struct foveaMergeArg
 }
 
 
-float *_wrap_foveaMergeArgs_t_sinks_get_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0) {
+float *_wrap_foveaMergeArgs_t_sinks_get_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3930,7 +3930,7 @@ float *_wrap_foveaMergeArgs_t_sinks_get_capi_b9c198514c44f771(struct foveaMergeA
 }
 
 
-void _wrap_foveaMergeArgs_t_output_scale_set_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, float *_swig_go_1) {
+void _wrap_foveaMergeArgs_t_output_scale_set_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, float *_swig_go_1) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   float *arg2 = (float *) 0 ;
   
@@ -3942,7 +3942,7 @@ void _wrap_foveaMergeArgs_t_output_scale_set_capi_b9c198514c44f771(struct foveaM
 }
 
 
-float *_wrap_foveaMergeArgs_t_output_scale_get_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0) {
+float *_wrap_foveaMergeArgs_t_output_scale_get_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   float *result = 0 ;
   float *_swig_go_result;
@@ -3955,7 +3955,7 @@ float *_wrap_foveaMergeArgs_t_output_scale_get_capi_b9c198514c44f771(struct fove
 }
 
 
-void _wrap_foveaMergeArgs_t_stream_set_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, void *_swig_go_1) {
+void _wrap_foveaMergeArgs_t_stream_set_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, void *_swig_go_1) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   
@@ -3967,7 +3967,7 @@ void _wrap_foveaMergeArgs_t_stream_set_capi_b9c198514c44f771(struct foveaMergeAr
 }
 
 
-void *_wrap_foveaMergeArgs_t_stream_get_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0) {
+void *_wrap_foveaMergeArgs_t_stream_get_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -3980,7 +3980,7 @@ void *_wrap_foveaMergeArgs_t_stream_get_capi_b9c198514c44f771(struct foveaMergeA
 }
 
 
-void _wrap_foveaMergeArgs_t_set_output_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaMergeArgs_t_set_output_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -4000,7 +4000,7 @@ void _wrap_foveaMergeArgs_t_set_output_capi_b9c198514c44f771(struct foveaMergeAr
 }
 
 
-void _wrap_foveaMergeArgs_t_set_lse_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
+void _wrap_foveaMergeArgs_t_set_lse_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, void *_swig_go_1, intgo _swig_go_2, int _swig_go_3, long long *_swig_go_4, long long *_swig_go_5) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   void *arg2 = (void *) 0 ;
   foveaDataType_t arg3 ;
@@ -4020,7 +4020,7 @@ void _wrap_foveaMergeArgs_t_set_lse_capi_b9c198514c44f771(struct foveaMergeArgs_
 }
 
 
-struct foveaMergeArgs_t *_wrap_new_foveaMergeArgs_t_capi_b9c198514c44f771(int _swig_go_0) {
+struct foveaMergeArgs_t *_wrap_new_foveaMergeArgs_t_capi_00cb3ff236c9ce67(int _swig_go_0) {
   int32_t arg1 ;
   struct foveaMergeArgs_t *result = 0 ;
   struct foveaMergeArgs_t *_swig_go_result;
@@ -4033,7 +4033,7 @@ struct foveaMergeArgs_t *_wrap_new_foveaMergeArgs_t_capi_b9c198514c44f771(int _s
 }
 
 
-void _wrap_delete_foveaMergeArgs_t_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0) {
+void _wrap_delete_foveaMergeArgs_t_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   
   arg1 = *(struct foveaMergeArgs_t **)&_swig_go_0; 
@@ -4043,7 +4043,7 @@ void _wrap_delete_foveaMergeArgs_t_capi_b9c198514c44f771(struct foveaMergeArgs_t
 }
 
 
-void _wrap_foveaMergeArgs_t_set_state_output_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, int _swig_go_1, void *_swig_go_2, intgo _swig_go_3, int _swig_go_4, long long *_swig_go_5, long long *_swig_go_6) {
+void _wrap_foveaMergeArgs_t_set_state_output_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, int _swig_go_1, void *_swig_go_2, intgo _swig_go_3, int _swig_go_4, long long *_swig_go_5, long long *_swig_go_6) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   int32_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -4065,7 +4065,7 @@ void _wrap_foveaMergeArgs_t_set_state_output_capi_b9c198514c44f771(struct foveaM
 }
 
 
-void _wrap_foveaMergeArgs_t_set_state_lse_capi_b9c198514c44f771(struct foveaMergeArgs_t *_swig_go_0, int _swig_go_1, void *_swig_go_2, intgo _swig_go_3, int _swig_go_4, long long *_swig_go_5, long long *_swig_go_6) {
+void _wrap_foveaMergeArgs_t_set_state_lse_capi_00cb3ff236c9ce67(struct foveaMergeArgs_t *_swig_go_0, int _swig_go_1, void *_swig_go_2, intgo _swig_go_3, int _swig_go_4, long long *_swig_go_5, long long *_swig_go_6) {
   struct foveaMergeArgs_t *arg1 = (struct foveaMergeArgs_t *) 0 ;
   int32_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -4087,7 +4087,7 @@ void _wrap_foveaMergeArgs_t_set_state_lse_capi_b9c198514c44f771(struct foveaMerg
 }
 
 
-intgo _wrap_foveaMergeAttentionStates_capi_b9c198514c44f771(foveaContext_t _swig_go_0, struct foveaMergeArgs_t *_swig_go_1) {
+intgo _wrap_foveaMergeAttentionStates_capi_00cb3ff236c9ce67(foveaContext_t _swig_go_0, struct foveaMergeArgs_t *_swig_go_1) {
   foveaContext_t arg1 = (foveaContext_t) 0 ;
   foveaMergeArgs_t *arg2 = (foveaMergeArgs_t *) 0 ;
   foveaStatus_t result;
@@ -4102,7 +4102,7 @@ intgo _wrap_foveaMergeAttentionStates_capi_b9c198514c44f771(foveaContext_t _swig
 }
 
 
-intgo _wrap_fovea_report_code_capi_b9c198514c44f771(foveaReport_t _swig_go_0, int _swig_go_1) {
+intgo _wrap_fovea_report_code_capi_00cb3ff236c9ce67(foveaReport_t _swig_go_0, int _swig_go_1) {
   foveaReport_t arg1 = (foveaReport_t) 0 ;
   int32_t arg2 ;
   foveaReason_t result;
@@ -4117,7 +4117,7 @@ intgo _wrap_fovea_report_code_capi_b9c198514c44f771(foveaReport_t _swig_go_0, in
 }
 
 
-_gostring_ _wrap_fovea_report_sentence_capi_b9c198514c44f771(foveaReport_t _swig_go_0, int _swig_go_1) {
+_gostring_ _wrap_fovea_report_sentence_capi_00cb3ff236c9ce67(foveaReport_t _swig_go_0, int _swig_go_1) {
   foveaReport_t arg1 = (foveaReport_t) 0 ;
   int32_t arg2 ;
   char *result = 0 ;
