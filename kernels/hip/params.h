@@ -101,8 +101,7 @@ static_assert(sizeof(SplitGroup) == 16);
 struct PlanHeader {
   int32_t num_entries[kNumKinds];
   int32_t num_groups[2];  // of kSmall and kMedium, whose rows may be split
-  uint32_t first_invalid; // sequence whose lengths make no sense, or all ones
-  int32_t reserved[2];
+  int32_t reserved[3];
 };
 static_assert(sizeof(PlanHeader) == 32);
 
@@ -112,7 +111,7 @@ struct PlanView {
   WorkEntry* entries[kNumKinds];  // longest first
   int32_t capacity[kNumKinds];
   SplitGroup* groups[2];
-  int32_t* block_max;             // [num_seqs]: the largest block id that a sequence reads
+  int32_t* block_max;             // [num_seqs, 2]: the largest block id that a sequence reads, of its context and of all its keys
 };
 
 struct ForwardParams {
@@ -140,6 +139,18 @@ struct ForwardParams {
   uint32_t* async_error;      // nullptr, or the first sequence that could not be computed, all ones: none
   float* partials;            // [slots, num_kv_heads, rows, head_size_v]
   float* partial_stats;       // [slots, num_kv_heads, rows, 2]: maximum in the exp2 domain, sum
+};
+
+struct PlanParams {
+  Layer layer;
+  Batch batch;
+  PlanView plan;
+  int32_t* firsts;        // [num_seqs + 1], scratch: entries of the sequences before
+  int32_t* slots;         // [num_seqs], scratch: partial states of the split sequences before
+  uint32_t* async_error;  // nullptr, or the first sequence that cannot be computed
+  int32_t batch_invariant;
+  int32_t target[kNumKinds];   // entries that fill the device, per KV head; 0: rows of this kind are never split
+  int32_t rounds[kNumKinds];   // how many times as many entries are worth trying
 };
 
 struct WriteParams {

@@ -476,7 +476,9 @@ struct TileKernel {
     kv_head = wg.y;
     bool invalid = entry.seq < 0;
     if (invalid) entry.seq = -1 - entry.seq;
-    if (p.key_cache.data != nullptr && p.plan.block_max[entry.seq] >= p.key_cache.num_blocks) invalid = true;
+    if (p.batch.block_table != nullptr && p.plan.block_max[entry.seq * 2 + (p.key.data == nullptr)] >= p.key_cache.num_blocks) {
+      invalid = true;
+    }
     if (invalid && p.async_error != nullptr && wg.wave == 0) {
       global_min(p.async_error, as_uint(wg.lane * 0 + entry.seq), wg.lane == 0);
     }

@@ -2,6 +2,8 @@
 
 using namespace fovea::hip;
 
+static_assert(PlanLds::kBytes <= 2048, "module/instances.cc");
+
 FOVEA_KERNEL(fovea_plan, PlanParams, kPlanThreads, 1, PlanKernel)
 FOVEA_KERNEL(fovea_split_merge, ForwardParams, kMergeThreads, 1, SplitMergeKernel)
 FOVEA_KERNEL(fovea_state_merge, MergeParams, kMergeStateThreads, 1, StateMergeKernel)

@@ -86,6 +86,10 @@ inline hipError_t hipFuncSetAttribute(const void* function, hipFuncAttribute att
 inline hipError_t hipFuncGetAttributes(hipFuncAttributes* attributes, const void* function) {
   return cudaFuncGetAttributes(attributes, function);
 }
+inline hipError_t hipOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* function, int threads,
+                                                               size_t shared_bytes) {
+  return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, shared_bytes);
+}
 inline hipError_t hipLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, size_t shared_bytes,
                                   hipStream_t stream) {
   return cudaLaunchKernel(function, grid, block, arguments, shared_bytes, stream);

@@ -8,17 +8,6 @@
 
 namespace fovea::hip {
 
-struct PlanParams {
-  Layer layer;
-  Batch batch;
-  PlanView plan;
-  int32_t* firsts;        // [num_seqs + 1], scratch: entries of the sequences before
-  int32_t* slots;         // [num_seqs], scratch: partial states of the split sequences before
-  int32_t batch_invariant;
-  int32_t target[kNumKinds];   // entries that fill the device, per KV head; 0: rows of this kind are never split
-  int32_t rounds[kNumKinds];   // how many times as many entries are worth trying
-};
-
 inline constexpr int kPlanThreads = 1024;
 inline constexpr int kPlanTile = 64;    // keys; splits are cut at multiples
 inline constexpr int kPlanBuckets = 64;
@@ -52,6 +41,7 @@ struct PlanKernel {
     const Bool rows_known = (begin >= 0) & (end >= begin) & (end <= b.num_tokens) & (end - begin <= b.max_query_len);
     e.query_len = select(rows_known, end - begin, Int(0));
     e.valid = rows_known & (e.seq_len >= 0) & (e.seq_len <= b.max_seq_len);
+    if (p.layer.attention_type == AttentionType::kEncoder) e.valid = e.valid & (e.seq_len == e.query_len);
     e.rows = e.query_len * p.layer.group;
     e.kind = select(e.rows <= kSmallRows, Int(kSmall), select(e.rows <= kMediumRows, Int(kMedium), Int(kLarge)));
     const Int per_tile = select(e.kind == kSmall, Int(kSmallRows), select(e.kind == kMedium, Int(kMediumRows), Int(kLargeRows)));
@@ -150,7 +140,6 @@ struct PlanKernel {
       const Int at = wg.thread() * 4 + i;
       lds_store_int(wg, at, Int(0), at < PlanLds::kBytes);
     }
-    if (wg.wave == 0) global_store(&p.plan.header->first_invalid + wg.lane * 0, Uint(0xffffffffu), wg.lane == 0);
     wg.barrier();
     // How much work there is of each kind.
     for (int first = 0; first < num_seqs; first += kPlanThreads) {
@@ -229,7 +218,7 @@ struct PlanKernel {
         const Quad q = {{as_uint(seq), as_uint(e.rows), as_uint(count), as_uint(before)}};
         global_store_quad(list + to_long(group) * 16, q, split);
       }
-      global_min(&p.plan.header->first_invalid, as_uint(seq), mask & !e.valid);
+      if (p.async_error != nullptr) global_min(p.async_error, as_uint(seq), mask & !e.valid);
     }
     if (wg.wave == 0) {
       global_store(p.firsts + (wg.lane * 0 + num_seqs), Int(entries), wg.lane == 0);
@@ -269,7 +258,7 @@ struct PlanKernel {
           continue;
         }
         const Int position = lds_fetch_add(wg, place, Int(1), mask);
-        const Bool split = !large & (parts > 1);
+        const Bool split = (!large) & (parts > 1);
         const Int first_slot = global_load(p.slots + seq, mask & split, 0);
         for (int k = 0; k < kNumKinds; ++k) {
           char* list = reinterpret_cast<char*>(p.plan.entries[k]);
@@ -301,28 +290,36 @@ struct PlanKernel {
     }
   }
 
-  // The largest block id among those a sequence's rows may read, INT32_MAX if there is a negative one.
+  // The largest block id among those a sequence's rows may read, INT32_MAX if there is a negative one or none at all where one
+  // is needed; for the context alone, as where this step's keys are given, and for all keys.
   FOVEA_DEVICE void check_blocks() const {
-    const int groups = static_cast<int>(wg.num_x) - 1;
+    const int groups = wg.num_x - 1;
+    const int block_size = p.layer.block_size;
     for (int seq = wg.x - 1; seq < p.batch.num_seqs; seq += groups) {
-      const Int lanes = Int(seq) + wg.lane * 0;
+      const Int lanes = wg.lane * 0 + seq;
       const Extent e = extent(lanes, lanes >= 0);
-      const Interval<Int> keys = hull(lanes, e, Int(0), lane_max(e.query_len - 1, Int(0)), lanes >= 0);
-      const Int begin = keys.begin / p.layer.block_size;
-      const Int end = lane_min((keys.end + p.layer.block_size - 1) / p.layer.block_size, Int(p.batch.block_table_columns));
-      Int largest = Int(-1);
+      const Interval<Int> keys = hull(lanes, e, Int(0) * lanes, lane_max(e.query_len - 1, Int(0)), lanes >= 0);
+      const Int begin = keys.begin / block_size;
+      const Int end = (keys.end + block_size - 1) / block_size;
+      const Int context_end = lane_min((lane_max(e.seq_len - e.query_len, Int(0)) + block_size - 1) / block_size, end);
+      Int largest[2] = {Int(-1), Int(-1)};
       Int i = begin + wg.thread();
       while (any_lane(i < end)) {
-        const Int id = global_load(p.batch.block_table + (to_long(i) + static_cast<int64_t>(seq) * p.batch.block_table_stride), i < end, -1);
-        largest = lane_max(largest, select((id < 0) & (i < end), Int(kNoLimit), id));
+        const Bool here = i < end, known = here & (i < p.batch.block_table_columns);
+        Int id = global_load(p.batch.block_table + (to_long(i) + static_cast<int64_t>(seq) * p.batch.block_table_stride), known, -1);
+        id = select(here & (id < 0), Int(kNoLimit), id);
+        largest[0] = lane_max(largest[0], select(i < context_end, id, Int(-1)));
+        largest[1] = lane_max(largest[1], id);
         i = i + kPlanThreads;
       }
       wg.barrier();
-      lds_store_int(wg, Int(0), Int(-1), wg.thread() == 0);
+      lds_store_int(wg, wg.lane * 4, Int(-1), wg.thread() < 2);
       wg.barrier();
-      lds_max(wg, Int(0) * wg.lane, largest, largest >= 0);
+      for (int k = 0; k < 2; ++k) lds_max(wg, wg.lane * 0 + k * 4, largest[k], largest[k] >= 0);
       wg.barrier();
-      global_store(p.plan.block_max + (wg.thread() * 0 + seq), lds_load_uniform(wg, 0) + wg.lane * 0, wg.thread() == 0);
+      for (int k = 0; k < 2; ++k) {
+        global_store(p.plan.block_max + (wg.thread() * 0 + (seq * 2 + k)), wg.lane * 0 + lds_load_uniform(wg, k * 4), wg.thread() == 0);
+      }
     }
   }
 
