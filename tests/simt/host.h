@@ -20,7 +20,7 @@ struct Quad {
 };
 
 struct Workgroup {
-  int x, y;
+  int x, y, z;
   int num_x;
   int wave;
   Int lane;
@@ -195,6 +195,18 @@ inline void global_store_pair(const Lane<char*>& to, const Uint& a, const Uint& 
     std::memcpy(to.v[i], words, 8);
   }
   count_global(to, 8, mask);
+}
+namespace detail {
+template <class T>
+void store_low_bits(const Lane<char*>& to, const Uint& bits, const Bool& mask) {
+  host::global_store(reinterpret_pointer<T>(to), map<T>(bits, [](uint32_t x) { return static_cast<T>(x); }), mask);
+}
+}  // namespace detail
+inline void global_store_half(const Lane<char*>& to, const Uint& bits, const Bool& mask) {
+  detail::store_low_bits<uint16_t>(to, bits, mask);
+}
+inline void global_store_byte(const Lane<char*>& to, const Uint& bits, const Bool& mask) {
+  detail::store_low_bits<uint8_t>(to, bits, mask);
 }
 inline void global_min(int32_t* to, const Int& value, const Bool& mask) { detail::atomic_min(to, value, mask); }
 inline void global_min(uint32_t* to, const Uint& value, const Bool& mask) { detail::atomic_min(to, value, mask); }

@@ -260,6 +260,9 @@ inline Int opaque(const Int& a) { return a; }
 inline Long to_long(const Int& a) {
   return detail::map<int64_t>(a, [](int32_t x) { return static_cast<int64_t>(x); });
 }
+inline Int to_int(const Long& a) {
+  return detail::map<int32_t>(a, [](int64_t x) { return static_cast<int32_t>(x); });
+}
 inline Int to_int(const Float& a) {  // saturates as the GPUs do
   return detail::map<int32_t>(a, [](float x) {
     if (!(x == x)) return int32_t{0};

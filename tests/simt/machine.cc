@@ -95,7 +95,7 @@ struct Machine {
 
   // The workgroup that runs.
   uint32_t workgroup = 0;
-  int x = 0, y = 0;
+  int x = 0, y = 0, z = 0;
   uint32_t epoch = 1;
   uint32_t release = 0;
   std::unordered_map<uint32_t, uint32_t> known;  // workgroup: releases + 1 that have been acquired
@@ -252,6 +252,7 @@ void run_wave() {
     Workgroup wg;
     wg.x = machine.x;
     wg.y = machine.y;
+    wg.z = machine.z;
     wg.num_x = machine.launch.grid_x;
     wg.wave = wave.index;
     for (int i = 0; i < kWaveSize; ++i) wg.lane.v[i] = i;
@@ -336,13 +337,14 @@ Report run(const Launch& launch, const std::function<void(const Workgroup&)>& ke
   if (machine.waves.size() < num_waves) machine.waves.resize(num_waves);
   if (launch.num_threads % kWaveSize != 0) report_error(-1, "the workgroup is no whole number of waves");
   std::mt19937_64 random(launch.seed);
-  std::vector<uint32_t> order(static_cast<size_t>(launch.grid_x) * launch.grid_y);
+  std::vector<uint32_t> order(static_cast<size_t>(launch.grid_x) * launch.grid_y * launch.grid_z);
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
   std::shuffle(order.begin(), order.end(), random);
   for (uint32_t workgroup : order) {
     machine.workgroup = workgroup;
     machine.x = static_cast<int>(workgroup % launch.grid_x);
-    machine.y = static_cast<int>(workgroup / launch.grid_x);
+    machine.y = static_cast<int>(workgroup / launch.grid_x % launch.grid_y);
+    machine.z = static_cast<int>(workgroup / launch.grid_x / launch.grid_y);
     run_workgroup(random);
   }
   machine.lds = nullptr;
@@ -358,7 +360,7 @@ void report_error(int lane, const std::string& what) {
   constexpr size_t kKept = 10;
   if (++machine.report.num_errors > static_cast<int64_t>(kKept)) return;
   std::ostringstream text;
-  text << machine.launch.kernel << ", workgroup (" << machine.x << ", " << machine.y << ')';
+  text << machine.launch.kernel << ", workgroup (" << machine.x << ", " << machine.y << ", " << machine.z << ')';
   if (machine.wave != nullptr) text << ", wave " << machine.wave->index;
   if (lane >= 0 && lane != kMany) text << ", lane " << lane;
   text << ": " << what;

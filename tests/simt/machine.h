@@ -25,6 +25,7 @@ struct Launch {
   std::string kernel;
   int grid_x = 1;
   int grid_y = 1;
+  int grid_z = 1;
   int num_threads = kWaveSize;
   int lds_bytes = 0;
   uint64_t seed = 1;            // of the order of waves and workgroups
