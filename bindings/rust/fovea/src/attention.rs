@@ -545,3 +545,57 @@ impl<'a> Forward<'a> {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataType, Status};
+
+    /// Slices must not reach a GPU, whose addresses they are not. What refuses them needs no GPU to be tested.
+    #[test]
+    fn slices_are_refused_where_memory_is_a_gpus() {
+        let context = Context::cpu().unwrap();
+        let config = Config::builder().heads(1, 1).head_size(8).data_type(DataType::F32).alibi(crate::Alibi::LINEAR);
+        let mut attention = Attention::new(&context, &config.build().unwrap(), Backend::AUTO).unwrap();
+        attention.on_host = false;
+        let limits = Limits::new(1, 1, 1).max_blocks_per_seq(1);
+        let mut batch = Metadata::new(&context, &limits).unwrap();
+        batch.set_sequences(&[0, 1], &[1]).unwrap();
+        batch.commit().unwrap();
+
+        let (rows, mut key_cache, mut value_cache) = ([0.0f32; 8], [0.0f32; 128], [0.0f32; 128]);
+        let mut output = [0.0f32; 8];
+        let shape = [1, 1, 8];
+        // SAFETY: the rows live longer than the view, and are as many as it says.
+        let raw_rows =
+            unsafe { Tensor::from_raw(rows.as_ptr().cast_mut().cast(), DataType::F32, &shape, None) }.unwrap();
+        let output = output.as_mut_ptr();
+        // SAFETY: as above; there is one such view at a time.
+        let raw_output = || unsafe { TensorMut::from_raw(output.cast(), DataType::F32, &shape, None) }.unwrap();
+        let row = || Tensor::new(&rows, &shape).unwrap();
+        let refused = |result: Result<()>, name: &str| {
+            let error = result.unwrap_err();
+            assert_eq!(error.status, Status::INVALID_ARGUMENT);
+            assert!(error.message.starts_with(&format!("{name}: is memory of the host")), "{error}");
+        };
+        let mut workspace = attention.workspace(&limits).unwrap();
+        let mut forward = |forward: Forward<'_>, name: &str| {
+            refused(attention.forward(&batch, forward, &mut workspace), name);
+        };
+        forward(Forward::new(row(), raw_output()), "query");
+        forward(Forward::new(raw_rows, TensorMut::new(&mut [0.0f32; 8], &shape).unwrap()), "output");
+        forward(Forward::new(raw_rows, raw_output()).key_value(row(), raw_rows), "key");
+        forward(Forward::new(raw_rows, raw_output()).key_value(raw_rows, row()), "value");
+        forward(Forward::new(raw_rows, raw_output()).kv_cache(row(), raw_rows), "key_cache");
+        forward(Forward::new(raw_rows, raw_output()).kv_cache(raw_rows, row()), "value_cache");
+        forward(Forward::new(raw_rows, raw_output()).lse(TensorMut::new(&mut [0.0f32], &[1, 1]).unwrap()), "lse");
+        forward(Forward::new(raw_rows, raw_output()).alibi_slopes(&[1.0]), "alibi_slopes");
+        forward(Forward::new(raw_rows, raw_output()), "workspace");
+        refused(attention.plan(&batch, &mut Plan::new(4096), Causal::Yes), "plan");
+        let caches = (
+            TensorMut::new(&mut key_cache, &[1, 16, 1, 8]).unwrap(),
+            TensorMut::new(&mut value_cache, &[1, 16, 1, 8]).unwrap(),
+        );
+        refused(attention.write_kv_cache(KvWrite::new(raw_rows, raw_rows, caches.0, caches.1, &[0])), "key_cache");
+    }
+}

@@ -394,11 +394,33 @@ tensor_view! {
     /// assert!(Tensor::new(&numbers, &[2, 2, 3]).is_err());
     /// # Ok::<(), fovea::Error>(())
     /// ```
+    ///
+    /// It cannot outlive its slice:
+    ///
+    /// ```compile_fail,E0505
+    /// use fovea::Tensor;
+    /// let numbers = vec![0.0f32; 6];
+    /// let tensor = Tensor::new(&numbers, &[2, 3])?;
+    /// drop(numbers);
+    /// println!("{:?}", tensor.shape());
+    /// # Ok::<(), fovea::Error>(())
+    /// ```
     Tensor, , as_ptr
 }
 
 tensor_view! {
     /// A tensor that is written; it owns nothing and is borrowed for one call only.
+    ///
+    /// While it lives, nobody else sees its memory:
+    ///
+    /// ```compile_fail,E0502
+    /// use fovea::TensorMut;
+    /// let mut numbers = [0.0f32; 6];
+    /// let tensor = TensorMut::new(&mut numbers, &[2, 3])?;
+    /// println!("{numbers:?}");
+    /// drop(tensor);
+    /// # Ok::<(), fovea::Error>(())
+    /// ```
     TensorMut, mut, as_mut_ptr
 }
 

@@ -5,8 +5,8 @@ use std::thread;
 
 use fovea::{
     Alibi, Array, Attention, Backend, BoundsAttribute, Capability, Config, ConfigBuilder, Context, DataType,
-    DataTypeRole, Device, Error, Forward, KvScales, KvWrite, Limits, Metadata, Plan, ReasonCode, Report, Status,
-    Tensor, TensorMut, Workspace,
+    DataTypeRole, Device, Error, Forward, KvScales, KvWrite, Limits, Merge, Metadata, PartialState, Plan, ReasonCode,
+    Report, Status, Tensor, TensorMut, Workspace,
 };
 use half::{bf16, f16};
 
@@ -323,4 +323,87 @@ fn a_context_says_what_it_runs_on() {
     assert!(!info.device_name.is_empty() && !info.architecture.is_empty());
     refused(Context::builder().device(Device::CPU).device_ordinal(1).build(), &["device_ordinal", "1"]);
     refused(Context::builder().device(Device::from_value(77)).build(), &["device", "77"]);
+}
+
+#[test]
+fn raw_memory_gives_what_slices_give() {
+    // On a CPU the device's memory is the host's.
+    let mut fixture = Fixture::new(layer().alibi(Alibi::LINEAR));
+    let slopes = [0.5f32, 0.25];
+    let mut expected = [f32::NAN; 32];
+    fixture.forward(&mut expected, |forward| forward.alibi_slopes(&slopes)).unwrap();
+
+    let (query, mut output) = ([0.25f32; 32], [f32::NAN; 32]);
+    let (query_start_loc, seq_lens, flags, table) = ([0, 2], [4], [1], [1]);
+    let mut scratch = vec![0u8; fixture.attention.workspace_size(&limits()).unwrap() + 64];
+    let aligned = scratch.as_mut_ptr().wrapping_add(scratch.as_ptr().align_offset(64));
+    // SAFETY: everything lives to the end of this function, is as large as its shape says, and is used by nobody else.
+    unsafe {
+        fixture.batch.set_sequences_raw(1, 2, 2, 4, query_start_loc.as_ptr(), seq_lens.as_ptr()).unwrap();
+        fixture.batch.set_block_table_raw(1, 1, 1, table.as_ptr()).unwrap();
+        fixture.batch.commit().unwrap();
+        let cache = fixture.cache.as_mut_ptr().cast();
+        let cache = Tensor::from_raw(cache, DataType::F32, &CACHE_SHAPE, Some(&[128, 8, 8, 1])).unwrap();
+        let forward = Forward::new(
+            Tensor::from_raw(query.as_ptr().cast_mut().cast(), DataType::F32, &[2, 2, 8], None).unwrap(),
+            TensorMut::from_raw(output.as_mut_ptr().cast(), DataType::F32, &[2, 2, 8], None).unwrap(),
+        )
+        .kv_cache(cache, cache)
+        .alibi_slopes(Array::from_raw(slopes.as_ptr(), 2))
+        .stream(fovea::Stream::from_raw(std::ptr::null_mut()));
+        let mut workspace = Workspace::from_raw(aligned.cast(), scratch.len() - 64);
+        fixture.attention.forward(&fixture.batch, forward, &mut workspace).unwrap();
+
+        fixture.batch.set_causal_per_sequence_raw(flags.as_ptr()).unwrap();
+        fixture.batch.commit().unwrap();
+    }
+    assert_eq!(output, expected);
+    // A flag for each sequence was set, but the config does not declare that.
+    let error = fixture.forward(&mut output, |forward| forward.alibi_slopes(&slopes)).unwrap_err();
+    assert_eq!(error.status, Status::NOT_SUPPORTED, "{error}");
+}
+
+#[test]
+fn parts_of_the_keys_are_merged_into_the_whole() {
+    // The first 32 keys by one forward, the last 2 by another: together they are the forward over all 34.
+    let context = Context::cpu().unwrap();
+    let config = layer().non_causal(true).lse(true).build().unwrap();
+    let attention = Attention::new(&context, &config, Backend::AUTO).unwrap();
+    let limits = Limits::new(1, 2, 64).max_blocks_per_seq(3);
+    let cache: Vec<f32> = (0..4 * 16 * 8).map(|i| ((i * 37) % 23) as f32 / 8.0 - 1.0).collect();
+    let query: Vec<f32> = (0..32).map(|i| ((i * 11) % 7) as f32 / 4.0 - 1.0).collect();
+    let run = |table: &[i32], seq_len: i32, partial: bool| {
+        let mut batch = Metadata::new(&context, &limits).unwrap();
+        batch.set_sequences(&[0, 2], &[seq_len]).unwrap();
+        batch.set_block_table(table.len(), table).unwrap();
+        batch.set_causal(false).unwrap();
+        batch.commit().unwrap();
+        let (mut output, mut lse) = (vec![f32::NAN; 32], vec![f32::NAN; 4]);
+        let tensor = Tensor::new(&cache, &[4, 16, 1, 8]).unwrap();
+        let forward =
+            Forward::new(Tensor::new(&query, &[2, 2, 8]).unwrap(), TensorMut::new(&mut output, &[2, 2, 8]).unwrap())
+                .kv_cache(tensor, tensor)
+                .lse(TensorMut::new(&mut lse, &[2, 2]).unwrap());
+        let forward = if partial { forward.partial_state() } else { forward };
+        attention.forward(&batch, forward, &mut attention.workspace(&limits).unwrap()).unwrap();
+        (output, lse)
+    };
+    let whole = run(&[3, 0, 2], 34, false);
+    let parts = [run(&[3, 0], 32, true), run(&[2], 2, true)];
+    let states = parts.each_ref().map(|(output, lse)| PartialState {
+        output: Tensor::new(output, &[2, 2, 8]).unwrap(),
+        lse: Tensor::new(lse, &[2, 2]).unwrap(),
+    });
+    let (mut output, mut lse) = ([f32::NAN; 32], [f32::NAN; 4]);
+    let merge = Merge::new(&states, 2, TensorMut::new(&mut output, &[2, 2, 8]).unwrap());
+    context.merge(merge.lse(TensorMut::new(&mut lse, &[2, 2]).unwrap())).unwrap();
+    for (merged, direct) in output.iter().zip(&whole.0).chain(lse.iter().zip(&whole.1)) {
+        assert!((merged - direct).abs() < 1e-5, "{merged} is not {direct}");
+    }
+    assert_ne!(parts[0].0, whole.0);
+
+    let mut output = [0.0f32; 32];
+    let merge = Merge::new(&states, 2, TensorMut::new(&mut output, &[2, 2, 8]).unwrap());
+    refused(context.merge(merge.sinks(&[1.0])), &["sinks", "1", "2"]);
+    refused(context.merge(Merge::new(&[], 2, TensorMut::new(&mut output, &[2, 2, 8]).unwrap())), &["num_states"]);
 }
