@@ -30,7 +30,7 @@ constexpr int kNumBuckets = sizeof(kHeadSizeBuckets) / sizeof(kHeadSizeBuckets[0
 
 // Constants of the kernels' sources, which the host's compiler cannot read.
 constexpr int kPlanThreads = 1024;
-constexpr int kPlanLdsBytes = 2048;
+constexpr int kPlanLdsBytes = 10240;
 constexpr int kMergeThreads = 128;
 constexpr int kStateMergeThreads = 256;
 constexpr int kWriteThreads = 256;

@@ -12,14 +12,18 @@ inline constexpr int kPlanThreads = 1024;
 inline constexpr int kPlanTile = 64;    // keys; splits are cut at multiples
 inline constexpr int kPlanBuckets = 64;
 inline constexpr int kMaxRounds = 4;
+inline constexpr int kPlanScans = 5;         // sums that are made together
+inline constexpr int kPlanLdsFirsts = 2048;  // sequences whose first entries are kept in shared memory too
 
 // Shared memory of the plan kernel, in bytes.
 struct PlanLds {
-  static constexpr int kScan = 0;                                  // [64] a word per wave
-  static constexpr int kTotals = 256;                              // [kNumKinds][kMaxRounds][4]
-  static constexpr int kBuckets = kTotals + kNumKinds * kMaxRounds * 16;  // [kNumKinds][kPlanBuckets]
-  static constexpr int kCounters = kBuckets + kNumKinds * kPlanBuckets * 4;  // slots, counters
-  static constexpr int kBytes = kCounters + 32;
+  static constexpr int kScan = 0;                                          // [kPlanScans][kMaxWaves + 1]
+  static constexpr int kMaxWaves = 32;
+  static constexpr int kTotals = kScan + kPlanScans * (kMaxWaves + 1) * 4;  // [kNumKinds][kMaxRounds][4]
+  static constexpr int kBuckets = kTotals + kNumKinds * kMaxRounds * 16;    // [kNumKinds][kPlanBuckets]
+  static constexpr int kCleared = kBuckets + kNumKinds * kPlanBuckets * 4;
+  static constexpr int kFirsts = kCleared;                                 // [kPlanLdsFirsts]
+  static constexpr int kBytes = kFirsts + kPlanLdsFirsts * 4;
 };
 
 struct PlanKernel {
@@ -113,32 +117,72 @@ struct PlanKernel {
 
   FOVEA_DEVICE Int total_place(Int kind, int round, int what) const { return ((kind * kMaxRounds + round) * 4 + what) * 4 + PlanLds::kTotals; }
 
-  // Sum over all threads before this one; adds everything to `carry`.
-  FOVEA_DEVICE Int scan(Int value, int& carry) const {
-    Int sum = value;
+  FOVEA_DEVICE static Int exchange(Int x, int mask) { return as_int(bits_of(shuffle_xor(float_of(as_uint(x)), mask))); }
+  FOVEA_DEVICE static Int wave_sum(Int x) {
+#pragma unroll
+    for (int d = 1; d < kWaveSize; d *= 2) x = x + exchange(x, d);
+    return x;
+  }
+  FOVEA_DEVICE static Int wave_max(Int x) {
+#pragma unroll
+    for (int d = 1; d < kWaveSize; d *= 2) x = lane_max(x, exchange(x, d));
+    return x;
+  }
+  // Sum over the wave's lanes up to this one.
+  FOVEA_DEVICE Int wave_scan(Int x) const {
 #pragma unroll
     for (int d = 1; d < kWaveSize; d *= 2) {
-      const Int other = shuffle_up(sum, d);
-      sum = sum + select(wg.lane >= d, other, Int(0));
+      const Int other = shuffle_up(x, d);
+      x = x + select(wg.lane >= d, other, Int(0) * x);
+    }
+    return x;
+  }
+
+  // Each value becomes the sum over all threads before this one, plus its carry, to which everything is added.
+  FOVEA_DEVICE void scan(Int (&values)[kPlanScans], int (&carries)[kPlanScans]) const {
+    constexpr int kWaves = kPlanThreads / kWaveSize;
+    static_assert(kWaves <= PlanLds::kMaxWaves && kWaves <= kWaveSize && kPlanScans <= kWaves);
+    Int sums[kPlanScans];
+#pragma unroll
+    for (int i = 0; i < kPlanScans; ++i) sums[i] = wave_scan(values[i]);
+    wg.barrier();
+#pragma unroll
+    for (int i = 0; i < kPlanScans; ++i) {
+      lds_store_int(wg, wg.lane * 0 + (PlanLds::kScan + (i * (PlanLds::kMaxWaves + 1) + wg.wave) * 4), sums[i], wg.lane == kWaveSize - 1);
     }
     wg.barrier();
-    lds_store_int(wg, Int(PlanLds::kScan + wg.wave * 4), sum, wg.lane == kWaveSize - 1);
-    wg.barrier();
-    int before = carry, all = carry;
-    for (int w = 0; w < kPlanThreads / kWaveSize; ++w) {
-      const int x = lds_load_uniform(wg, PlanLds::kScan + w * 4);
-      all += x;
-      if (w < wg.wave) before += x;
+    if (wg.wave < kPlanScans) {
+      // Totals of the waves become what lies before each, and of all.
+      const int row = PlanLds::kScan + wg.wave * (PlanLds::kMaxWaves + 1) * 4;
+      const Int at = lane_min(wg.lane, Int(kWaves - 1)) * 4 + row;
+      const Int total = select(wg.lane < kWaves, load_int(at), Int(0) * wg.lane);
+      const Int upto = wave_scan(total);
+      wave_sync();
+      lds_store_int(wg, at, upto - total, wg.lane < kWaves);
+      lds_store_int(wg, wg.lane * 0 + (row + kWaves * 4), upto, wg.lane == kWaves - 1);
     }
-    carry = all;
-    return sum - value + before;
+    wg.barrier();
+#pragma unroll
+    for (int i = 0; i < kPlanScans; ++i) {
+      const int row = PlanLds::kScan + i * (PlanLds::kMaxWaves + 1) * 4;
+      values[i] = sums[i] - values[i] + (lds_load_uniform(wg, row + wg.wave * 4) + carries[i]);
+      carries[i] += lds_load_uniform(wg, row + kWaves * 4);
+    }
+  }
+
+  FOVEA_DEVICE Int load_int(Int at) const { return as_int(bits_of(lds_load(wg, at))); }
+
+  // Position in the list of all entries where those of a sequence begin.
+  FOVEA_DEVICE Int first_entry(Int seq, Bool mask) const {
+    if (p.batch.num_seqs < kPlanLdsFirsts) return load_int(select(mask, seq, Int(0) * seq) * 4 + PlanLds::kFirsts);
+    return global_load(p.firsts + seq, mask, 0);
   }
 
   FOVEA_DEVICE void make_lists() const {
     const int num_seqs = p.batch.num_seqs;
-    for (int i = 0; i < PlanLds::kBytes; i += kPlanThreads * 4) {
+    for (int i = 0; i < PlanLds::kCleared; i += kPlanThreads * 4) {
       const Int at = wg.thread() * 4 + i;
-      lds_store_int(wg, at, Int(0), at < PlanLds::kBytes);
+      lds_store_int(wg, at, Int(0) * at, at < PlanLds::kCleared);
     }
     wg.barrier();
     // How much work there is of each kind.
@@ -148,7 +192,10 @@ struct PlanKernel {
       const Extent e = extent(seq, mask);
       const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
       const Int tiles = (keys.end - keys.begin + kPlanTile - 1) / kPlanTile;
-      lds_add(wg, total_place(e.kind, 0, 0), tiles, mask & (e.rows > 0) & (e.kind != kLarge));
+      for (int k = 0; k < kLarge; ++k) {
+        const Bool mine = mask & (e.rows > 0) & (e.kind == k);
+        if (any_lane(mine)) lds_add(wg, total_place(Int(k) + wg.lane * 0, 0, 0), wave_sum(select(mine, tiles, Int(0) * tiles)), wg.lane == 0);
+      }
     }
     wg.barrier();
     int rounds[kNumKinds] = {1, 1, 1};
@@ -169,8 +216,9 @@ struct PlanKernel {
             const Bool mine = counts & (e.kind == k);
             if (!any_lane(mine)) continue;
             const Int n = splits(keys, e.seq_len, Int(totals[k]), p.target[k], r + 1);
-            lds_add(wg, total_place(Int(k), r, 1), n, mine);
-            lds_max(wg, total_place(Int(k), r, 2), split_keys(keys, e.seq_len, n) / kPlanTile, mine);
+            const Int longest = split_keys(keys, e.seq_len, n) / kPlanTile;
+            lds_add(wg, total_place(Int(k) + wg.lane * 0, r, 1), wave_sum(select(mine, n, Int(0) * n)), wg.lane == 0);
+            lds_max(wg, total_place(Int(k) + wg.lane * 0, r, 2), wave_max(select(mine, longest, Int(0) * n)), wg.lane == 0);
           }
         }
       }
@@ -195,9 +243,7 @@ struct PlanKernel {
       wg.barrier();
     }
     // Entries of each sequence, and where they and their partial states begin.
-    int entries = 0;
-    int slots[kLarge] = {0, 0};
-    int groups[kLarge] = {0, 0};
+    int sums[kPlanScans] = {0, 0, 0, 0, 0};  // entries; slots and groups of kSmall and kMedium
     for (int first = 0; first < num_seqs; first += kPlanThreads) {
       const Int seq = wg.thread() + first;
       const Bool mask = seq < num_seqs;
@@ -208,21 +254,33 @@ struct PlanKernel {
         count = select(e.kind == k, splits(keys, e.seq_len, Int(uniform_max(totals[k], 1)), p.target[k], rounds[k]), count);
       }
       count = select(mask & (e.rows > 0), count, Int(0));
-      global_store(p.firsts + seq, scan(count, entries), mask);
+      Int before[kPlanScans];
+      before[0] = count;
+#pragma unroll
       for (int k = 0; k < kLarge; ++k) {
         const Bool split = (e.kind == k) & (count > 1);
-        const Int before = scan(select(split, count, Int(0)), slots[k]);
-        global_store(p.slots + seq, before, split);
-        const Int group = scan(select(split, Int(1), Int(0)), groups[k]);
+        before[1 + k] = select(split, count, Int(0) * count);
+        before[3 + k] = select(split, Int(1) + count * 0, Int(0) * count);
+      }
+      scan(before, sums);
+      global_store(p.firsts + seq, before[0], mask);
+      lds_store_int(wg, seq * 4 + PlanLds::kFirsts, before[0], mask & (seq < kPlanLdsFirsts));
+#pragma unroll
+      for (int k = 0; k < kLarge; ++k) {
+        const Bool split = (e.kind == k) & (count > 1);
+        global_store(p.slots + seq, before[1 + k], split);
         char* list = reinterpret_cast<char*>(p.plan.groups[k]);
-        const Quad q = {{as_uint(seq), as_uint(e.rows), as_uint(count), as_uint(before)}};
-        global_store_quad(list + to_long(group) * 16, q, split);
+        const Quad q = {{as_uint(seq), as_uint(e.rows), as_uint(count), as_uint(before[1 + k])}};
+        global_store_quad(list + to_long(before[3 + k]) * 16, q, split);
       }
       if (p.async_error != nullptr) global_min(p.async_error, as_uint(seq), mask & !e.valid);
     }
+    const int entries = sums[0];
     if (wg.wave == 0) {
-      global_store(p.firsts + (wg.lane * 0 + num_seqs), Int(entries), wg.lane == 0);
-      for (int k = 0; k < kLarge; ++k) global_store(&p.plan.header->num_groups[k] + wg.lane * 0, Int(groups[k]), wg.lane == 0);
+      global_store(p.firsts + (wg.lane * 0 + num_seqs), wg.lane * 0 + entries, wg.lane == 0);
+      lds_store_int(wg, wg.lane * 0 + (uniform_min(num_seqs, kPlanLdsFirsts - 1) * 4 + PlanLds::kFirsts), wg.lane * 0 + entries,
+                    (wg.lane == 0) & (wg.lane * 0 + num_seqs < kPlanLdsFirsts));
+      for (int k = 0; k < kLarge; ++k) global_store(&p.plan.header->num_groups[k] + wg.lane * 0, wg.lane * 0 + sums[3 + k], wg.lane == 0);
     }
     wg.barrier();
     // Twice over all entries: count the lengths, then place them, longest first.
@@ -233,13 +291,13 @@ struct PlanKernel {
         Int low = Int(0), high = Int(num_seqs);  // firsts[low] <= index < firsts[high]
         for (int step = num_seqs; step > 0; step /= 2) {
           const Int middle = (low + high) / 2;
-          const Bool above = (global_load(p.firsts + middle, mask, 0) <= index) & (high - low > 1);
+          const Bool above = (first_entry(middle, mask) <= index) & (high - low > 1);
           low = select(above, middle, low);
           high = select(above | (high - low <= 1), high, middle);
         }
         const Int seq = low;
-        const Int part = index - global_load(p.firsts + seq, mask, 0);
-        const Int parts = global_load(p.firsts + (seq + 1), mask, 1) - (index - part);
+        const Int part = index - first_entry(seq, mask);
+        const Int parts = first_entry(seq + 1, mask) - (index - part);
         const Extent e = extent(seq, mask);
         const Bool large = e.kind == kLarge;
         const Int row_begin = select(large, part * kLargeRows, Int(0));
@@ -254,7 +312,7 @@ struct PlanKernel {
         const Int bucket = Int(kPlanBuckets - 1) - quarter_log2(tiles);
         const Int place = (e.kind * kPlanBuckets + bucket) * 4 + PlanLds::kBuckets;
         if (pass == 0) {
-          lds_add(wg, place, Int(1), mask);
+          lds_add(wg, place, Int(1) + place * 0, mask);
           continue;
         }
         const Int position = lds_fetch_add(wg, place, Int(1), mask);
@@ -272,18 +330,17 @@ struct PlanKernel {
       wg.barrier();
       if (pass == 0) {
         // Buckets become first positions.
-        for (int k = 0; k < kNumKinds; ++k) {
-          if (wg.wave == k) {
-            int before = 0;
-            for (int b = 0; b < kPlanBuckets; ++b) {
-              const int at = PlanLds::kBuckets + (k * kPlanBuckets + b) * 4;
-              const int n = lds_load_uniform(wg, at);
-              wave_sync();
-              lds_store_int(wg, Int(at), Int(before), wg.lane == 0);
-              before += n;
-            }
-            global_store(&p.plan.header->num_entries[k] + wg.lane * 0, Int(before), wg.lane == 0);
+        if (wg.wave < kNumKinds) {
+          Int before = wg.lane * 0;
+#pragma unroll
+          for (int b = 0; b < kPlanBuckets; b += kWaveSize) {
+            const Int at = (wg.lane + (wg.wave * kPlanBuckets + b)) * 4 + PlanLds::kBuckets;
+            const Int n = load_int(at);
+            const Int upto = wave_scan(n);
+            lds_store_int(wg, at, upto - n + before, wg.lane >= 0);
+            before = before + wave_max(upto);
           }
+          global_store(&p.plan.header->num_entries[wg.wave] + wg.lane * 0, before, wg.lane == 0);
         }
         wg.barrier();
       }
