@@ -12,6 +12,24 @@ namespace fovea::hip {
 namespace device = nvidia;
 using TargetShapes = NvidiaShapes;
 }
+#elif defined(__HIP_DEVICE_COMPILE__)
+#include "kernels/hip/device/amd.h"
+#include "kernels/hip/device/shapes_amd.h"
+#if defined(__GFX9__)
+#include "kernels/hip/device/cdna_tiles.h"
+#else
+#include "kernels/hip/device/rdna_tiles.h"
+#endif
+namespace fovea::hip {
+namespace device = amd;
+#if defined(__gfx950__)
+using TargetShapes = Gfx950Shapes;
+#elif defined(__GFX9__)
+using TargetShapes = CdnaShapes;
+#else
+using TargetShapes = RdnaShapes;
+#endif
+}
 #else
 #error "no device layer for this compiler"
 #endif

@@ -2,7 +2,9 @@
 
 using namespace fovea::hip;
 
-static_assert(PlanLds::kBytes <= 2048, "module/instances.cc");
+#ifdef FOVEA_DEVICE
+static_assert(PlanLds::kBytes <= 10240, "module/instances.cc");
+#endif
 
 FOVEA_KERNEL(fovea_plan, PlanParams, kPlanThreads, 1, PlanKernel)
 FOVEA_KERNEL(fovea_split_merge, ForwardParams, kMergeThreads, 1, SplitMergeKernel)

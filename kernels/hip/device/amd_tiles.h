@@ -1,0 +1,58 @@
+// What the matrix tiles of CDNA and RDNA share: how tiles lie in LDS, and which elements of a head a lane owns.
+//
+// Both compute S^T = K * Q^T and O^T = V^T * P^T: a lane's column is a query, the scores that an instruction leaves in a lane
+// are what the next one wants there as weights, and rows of O^T may stand for elements of the head in any order. That order is
+// chosen so that a lane loads elements side by side from several rows of V and gets the transposed operands by permuting
+// bytes: row i of fragment n is element i * kRun + n of a chunk of 16 * kRun elements.
+//
+// Included after the primitives that it is made of, amd.h's or those of a layer that stands for them.
+#pragma once
+
+namespace fovea::hip::amd {
+
+// Byte offset of a 16-byte piece in a tile with kPieces pieces a row; pieces are swapped around so that lanes that read the
+// same piece of rows side by side hit different banks.
+template <int kPieces>
+FOVEA_DEVICE Int swizzled(Int row, Int piece) {
+  static_assert(kPieces % 4 == 0);
+  const Int key = kPieces % 8 == 0 ? (row & 7) : ((row >> 1) & 3);
+  return (row * kPieces + (piece ^ key)) * 16;
+}
+
+// Chunks of a head: as many as possible of 16 * kMost elements, then smaller ones. A fragment is 16 elements.
+template <int kHeadSize, int kMost>
+struct HeadChunks {
+  static_assert(kHeadSize % 32 == 0);
+  static constexpr int kFragments = kHeadSize / 16;
+  static constexpr int kFull = kFragments / kMost * kMost;
+  static constexpr int kHalf = kMost < 4 ? 0 : (kFragments - kFull) / (kMost / 2) * (kMost / 2);
+
+  static FOVEA_DEVICE constexpr int run(int fragment) { return fragment < kFull ? kMost : fragment < kFull + kHalf ? kMost / 2 : kMost / 4; }
+  static FOVEA_DEVICE constexpr int first(int fragment) {
+    return fragment < kFull ? fragment / kMost * kMost : fragment < kFull + kHalf ? kFull : kFull + kHalf;
+  }
+  // Element of the head that row `row` of a fragment stands for.
+  static FOVEA_DEVICE Int element(Int row, int fragment) { return row * run(fragment) + (first(fragment) * 16 + fragment - first(fragment)); }
+};
+
+// kRun elements of row `row` of a tile whose rows have kPieces pieces, those of lane `column` in the chunk from fragment `first`.
+template <int kPieces, int kRun>
+FOVEA_DEVICE void load_run(const Workgroup& wg, int lds, Int row, int first, Int column, Uint (&words)[kRun / 2]) {
+  if constexpr (kRun == 8) {
+    const Quad q = lds_load_quad(wg, swizzled<kPieces>(row, column + first * 2) + lds);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) words[i] = q.w[i];
+  } else if constexpr (kRun == 4) {
+    lds_load_pair(wg, swizzled<kPieces>(row, quotient<2>(column) + first * 2) + (remainder<2>(column) * 8 + lds), words);
+  } else {
+    words[0] = lds_load_word(wg, swizzled<kPieces>(row, quotient<4>(column) + first * 2) + (remainder<4>(column) * 4 + lds));
+  }
+}
+
+// Word n of the run of one row and of another become a pair: element `n` of each.
+template <int kWords>
+FOVEA_DEVICE Uint join(const Uint (&low)[kWords], const Uint (&high)[kWords], int n) {
+  return n % 2 == 0 ? join_low(low[n / 2], high[n / 2]) : join_high(low[n / 2], high[n / 2]);
+}
+
+}  // namespace fovea::hip::amd

@@ -1,0 +1,178 @@
+// Matrix tiles on CDNA: mfma 16x16x16, on gfx950 16x16x32, waves of 64.
+//
+// Lane L has query L % 16 of each 16 rows; its scores are of keys 4(L/16) + r of each 16. Two blocks of 16 keys make the
+// operand of a product over 32 keys, element e of which is key 16(e/4) + 4(L/16) + e%4, in K * Q^T element 8(L/16) + e of 32
+// elements of the head: what an operand's element stands for is free as long as both operands agree.
+#pragma once
+
+#include "kernels/hip/device/amd_tiles.h"
+
+namespace fovea::hip::amd {
+
+// c += a * b over 32 elements.
+template <class T>
+FOVEA_DEVICE void multiply_deep(Float (&c)[4], const Uint (&a)[4], const Uint (&b)[4]) {
+  if constexpr (kDeepMatrices) {
+    multiply_16x16x32<T>(c, a, b);
+  } else {
+    const Uint a0[2] = {a[0], a[1]}, a1[2] = {a[2], a[3]}, b0[2] = {b[0], b[1]}, b1[2] = {b[2], b[3]};
+    multiply_16x16x16<T>(c, a0, b0);
+    multiply_16x16x16<T>(c, a1, b1);
+  }
+}
+template <class T>
+FOVEA_DEVICE void multiply_deep(Float (&c)[4], const Uint (&a)[2], const Uint (&b)[2]) {
+  multiply_16x16x16<T>(c, a, b);
+}
+
+// What one wave computes: kRows packed query rows against kKeys keys of a tile.
+template <class T, int kHeadSize_, int kRows_, int kKeys_>
+struct Tile {
+  static constexpr int kHeadSize = kHeadSize_, kRows = kRows_, kKeys = kKeys_;
+  static constexpr int kRowBlocks = kRows / 16;
+  static constexpr int kKeyBlocks = kKeys / 16;
+  static constexpr int kPieces = kHeadSize / 8;  // of a row in LDS
+  static constexpr int kFragments = kHeadSize / 16;
+  static constexpr int kScoreSlots = kRowBlocks * kKeyBlocks * 4;
+  static constexpr int kOutSlots = kRowBlocks * kFragments * 4;
+  static constexpr int kRowSlots = kRowBlocks;  // rows that one lane holds values of
+  using Chunks = HeadChunks<kHeadSize, 8>;
+
+  struct Query {
+    Quad f[kRowBlocks][kHeadSize / 32];
+  };
+  struct Scores {
+    Float v[kRowBlocks][kKeyBlocks][4];
+  };
+  struct Sums {
+    Float v[kRowBlocks][kFragments][4];
+  };
+  struct RowValues {
+    Float v[kRowSlots];
+  };
+
+  static FOVEA_DEVICE Int row_of(Int lane, int row_slot) { return remainder<16>(lane) + row_slot * 16; }
+  static FOVEA_DEVICE constexpr int score_row_slot(int slot) { return slot / 4 / kKeyBlocks; }
+  static FOVEA_DEVICE Int score_key(Int lane, int slot) { return quotient<16>(lane) * 4 + (slot / 4 % kKeyBlocks * 16 + slot % 4); }
+  static FOVEA_DEVICE constexpr int out_row_slot(int slot) { return slot / 4 / kFragments; }
+  static FOVEA_DEVICE Int out_element(Int lane, int slot) {
+    return Chunks::element(quotient<16>(lane) * 4 + slot % 4, slot / 4 % kFragments);
+  }
+  static FOVEA_DEVICE Float& score(Scores& s, int slot) { return s.v[slot / 4 / kKeyBlocks][slot / 4 % kKeyBlocks][slot % 4]; }
+  static FOVEA_DEVICE Float& sum(Sums& s, int slot) { return s.v[slot / 4 / kFragments][slot / 4 % kFragments][slot % 4]; }
+  // Elements of a row that a lane holds side by side, in slots side by side.
+  static constexpr int kOutRun = 1;
+  // True for one of the lanes that hold a row's values.
+  static FOVEA_DEVICE Bool row_leader(Int lane) { return lane < 16; }
+
+  static FOVEA_DEVICE void row_max(RowValues& r) {
+#pragma unroll
+    for (int i = 0; i < kRowSlots; ++i) {
+      r.v[i] = lane_max(r.v[i], shuffle_xor(r.v[i], 16));
+      r.v[i] = lane_max(r.v[i], shuffle_xor(r.v[i], 32));
+    }
+  }
+  static FOVEA_DEVICE void row_sum(RowValues& r) {
+#pragma unroll
+    for (int i = 0; i < kRowSlots; ++i) {
+      r.v[i] = r.v[i] + shuffle_xor(r.v[i], 16);
+      r.v[i] = r.v[i] + shuffle_xor(r.v[i], 32);
+    }
+  }
+
+  // Fragments of the wave's rows of Q, tile in LDS at byte `lds`, the wave's first row at `first`.
+  static FOVEA_DEVICE void load_query(const Workgroup& wg, int lds, int first, Query& q) {
+#pragma unroll
+    for (int m = 0; m < kRowBlocks; ++m) {
+#pragma unroll
+      for (int k = 0; k < kHeadSize / 32; ++k) {
+        q.f[m][k] = lds_load_quad(wg, swizzled<kPieces>(remainder<16>(wg.lane) + (first + m * 16), quotient<16>(wg.lane) + k * 4) + lds);
+      }
+    }
+  }
+
+  // scores = Q * K^T for keys [first, first + kKeys) of the tile at byte `lds`.
+  static FOVEA_DEVICE void scores(const Workgroup& wg, const Query& q, int lds, int first, Scores& s) {
+#pragma unroll
+    for (int m = 0; m < kRowBlocks; ++m) {
+#pragma unroll
+      for (int n = 0; n < kKeyBlocks; ++n) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) s.v[m][n][e] = Float(0.0f);
+      }
+    }
+    const Int key = remainder<16>(wg.lane) + first, piece = quotient<16>(wg.lane);
+#pragma unroll
+    for (int k = 0; k < kHeadSize / 32; ++k) {
+#pragma unroll
+      for (int n = 0; n < kKeyBlocks; ++n) {
+        const Quad a = lds_load_quad(wg, swizzled<kPieces>(key + n * 16, piece + k * 4) + lds);
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(s.v[m][n], a.w, q.f[m][k].w);
+      }
+    }
+  }
+
+  // sums += weights * V, keys as above. kTransposed: the tile has a row per element of the head and its keys side by side
+  // (kTileKeys of them), as the vectorised cache stores values.
+  template <bool kTransposed, int kTileKeys>
+  static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
+    constexpr int kDepth = kKeys % 32 == 0 ? 32 : 16;
+#pragma unroll
+    for (int k = 0; k < kKeys / kDepth; ++k) {
+      Uint p[kRowBlocks][kDepth / 8];
+#pragma unroll
+      for (int m = 0; m < kRowBlocks; ++m) {
+#pragma unroll
+        for (int i = 0; i < kDepth / 8; ++i) {
+          const auto& s = weights.v[m][k * (kDepth / 16) + i / 2];
+          p[m][i] = pack_weights<T>(s[i % 2 * 2], s[i % 2 * 2 + 1]);
+        }
+      }
+      add_chunks<kTransposed, kTileKeys, kDepth, 0>(wg, p, lds, first + k * kDepth, o);
+    }
+  }
+
+ private:
+  // The chunk that begins at fragment kFirst, and those behind it.
+  template <bool kTransposed, int kTileKeys, int kDepth, int kFirst>
+  static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kDepth / 8], int lds, int first, Sums& o) {
+    constexpr int kRun = Chunks::run(kFirst);
+    const Int column = remainder<16>(wg.lane), group = quotient<16>(wg.lane);
+    if constexpr (kTransposed) {
+#pragma unroll
+      for (int n = 0; n < kRun; ++n) {
+        Uint a[kDepth / 8];
+#pragma unroll
+        for (int h = 0; h < kDepth / 16; ++h) {
+          Uint words[2];
+          lds_load_pair(wg,
+                        swizzled<kTileKeys / 8>(column * kRun + (kFirst * 16 + n), quotient<2>(group) + (first / 8 + h * 2)) +
+                            (remainder<2>(group) * 8 + lds),
+                        words);
+          a[h * 2] = words[0];
+          a[h * 2 + 1] = words[1];
+        }
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(o.v[m][kFirst + n], a, p[m]);
+      }
+    } else {
+      Uint rows[kDepth / 4][kRun / 2];
+#pragma unroll
+      for (int e = 0; e < kDepth / 4; ++e) {
+        load_run<kPieces, kRun>(wg, lds, group * 4 + (first + e / 4 * 16 + e % 4), kFirst, column, rows[e]);
+      }
+#pragma unroll
+      for (int n = 0; n < kRun; ++n) {
+        Uint a[kDepth / 8];
+#pragma unroll
+        for (int i = 0; i < kDepth / 8; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(o.v[m][kFirst + n], a, p[m]);
+      }
+    }
+    if constexpr (kFirst + kRun < kFragments) add_chunks<kTransposed, kTileKeys, kDepth, kFirst + kRun>(wg, p, lds, first, o);
+  }
+};
+
+}  // namespace fovea::hip::amd

@@ -1,0 +1,223 @@
+// Matrix tiles on RDNA: wmma 16x16x16, waves of 32.
+//
+// Lane L has query L % 16 of each 16 rows. On gfx12 its scores are of keys 8(L/16) + r of each 16, which is what the next
+// instruction's operand holds there. On gfx11 operands are mirrored: lanes L and L + 16 hold the same 16 elements, while scores
+// are split among them by odd and even keys, so the halves of a wave swap their weights, and element e of the operand is key
+// 2(e%8) + e/8.
+#pragma once
+
+#include "kernels/hip/device/amd_tiles.h"
+
+namespace fovea::hip::amd {
+
+// What one wave computes: kRows packed query rows against kKeys keys of a tile.
+template <class T, int kHeadSize_, int kRows_, int kKeys_>
+struct Tile {
+  static constexpr int kHeadSize = kHeadSize_, kRows = kRows_, kKeys = kKeys_;
+  static constexpr int kRowBlocks = kRows / 16;
+  static constexpr int kKeyBlocks = kKeys / 16;
+  static constexpr int kPieces = kHeadSize / 8;  // of a row in LDS
+  static constexpr int kFragments = kHeadSize / 16;
+  static constexpr int kScoreSlots = kRowBlocks * kKeyBlocks * 8;
+  static constexpr int kOutSlots = kRowBlocks * kFragments * 8;
+  static constexpr int kRowSlots = kRowBlocks;                // rows that one lane holds values of
+  static constexpr int kWords = kMirroredLanes ? 8 : 4;       // of a matrix operand
+  static constexpr bool kWide = kHeadSize > 128;
+  // Mirrored operands of Q would take more registers than there are: each half of the wave keeps one half of them.
+  static constexpr bool kSplitQuery = kMirroredLanes && kWide;
+  using Chunks = HeadChunks<kHeadSize, kMirroredLanes && kWide ? 2 : 4>;
+
+  struct Query {
+    Uint f[kRowBlocks][kFragments][kSplitQuery ? 4 : kWords];
+  };
+  struct Scores {
+    Float v[kRowBlocks][kKeyBlocks][8];
+  };
+  struct Sums {
+    Float v[kRowBlocks][kFragments][8];
+  };
+  struct RowValues {
+    Float v[kRowSlots];
+  };
+
+  // Row of a product's register r.
+  static FOVEA_DEVICE Int product_row(Int lane, int r) { return kMirroredLanes ? quotient<16>(lane) + r * 2 : quotient<16>(lane) * 8 + r; }
+
+  static FOVEA_DEVICE Int row_of(Int lane, int row_slot) { return remainder<16>(lane) + row_slot * 16; }
+  static FOVEA_DEVICE constexpr int score_row_slot(int slot) { return slot / 8 / kKeyBlocks; }
+  static FOVEA_DEVICE Int score_key(Int lane, int slot) { return product_row(lane, slot % 8) + slot / 8 % kKeyBlocks * 16; }
+  static FOVEA_DEVICE constexpr int out_row_slot(int slot) { return slot / 8 / kFragments; }
+  static FOVEA_DEVICE Int out_element(Int lane, int slot) {
+    return Chunks::element(product_row(lane, slot % 8), slot / 8 % kFragments);
+  }
+  static FOVEA_DEVICE Float& score(Scores& s, int slot) { return s.v[slot / 8 / kKeyBlocks][slot / 8 % kKeyBlocks][slot % 8]; }
+  static FOVEA_DEVICE Float& sum(Sums& s, int slot) { return s.v[slot / 8 / kFragments][slot / 8 % kFragments][slot % 8]; }
+  // Elements of a row that a lane holds side by side, in slots side by side.
+  static constexpr int kOutRun = 1;
+  // True for one of the lanes that hold a row's values.
+  static FOVEA_DEVICE Bool row_leader(Int lane) { return lane < 16; }
+
+  static FOVEA_DEVICE void row_max(RowValues& r) {
+#pragma unroll
+    for (int i = 0; i < kRowSlots; ++i) r.v[i] = lane_max(r.v[i], shuffle_xor(r.v[i], 16));
+  }
+  static FOVEA_DEVICE void row_sum(RowValues& r) {
+#pragma unroll
+    for (int i = 0; i < kRowSlots; ++i) r.v[i] = r.v[i] + shuffle_xor(r.v[i], 16);
+  }
+
+  // Fragments of the wave's rows of Q, tile in LDS at byte `lds`, the wave's first row at `first`.
+  static FOVEA_DEVICE void load_query(const Workgroup& wg, int lds, int first, Query& q) {
+#pragma unroll
+    for (int m = 0; m < kRowBlocks; ++m) {
+      const Int row = remainder<16>(wg.lane) + (first + m * 16);
+#pragma unroll
+      for (int k = 0; k < kFragments; ++k) {
+        if constexpr (kSplitQuery) {
+          load_piece(wg, lds, row, quotient<16>(wg.lane) + k * 2, q.f[m][k]);
+        } else {
+          load_operand<kPieces>(wg, lds, row, k * 2, q.f[m][k]);
+        }
+      }
+    }
+  }
+
+  // scores = Q * K^T for keys [first, first + kKeys) of the tile at byte `lds`.
+  static FOVEA_DEVICE void scores(const Workgroup& wg, const Query& q, int lds, int first, Scores& s) {
+#pragma unroll
+    for (int m = 0; m < kRowBlocks; ++m) {
+#pragma unroll
+      for (int n = 0; n < kKeyBlocks; ++n) {
+#pragma unroll
+        for (int e = 0; e < 8; ++e) s.v[m][n][e] = Float(0.0f);
+      }
+    }
+    const Int key = remainder<16>(wg.lane) + first;
+#pragma unroll
+    for (int k = 0; k < kFragments; ++k) {
+      Uint b[kRowBlocks][kWords];
+#pragma unroll
+      for (int m = 0; m < kRowBlocks; ++m) {
+        if constexpr (kSplitQuery) {
+          mirror(wg, q.f[m][k], b[m]);
+        } else {
+#pragma unroll
+          for (int i = 0; i < kWords; ++i) b[m][i] = q.f[m][k][i];
+        }
+      }
+#pragma unroll
+      for (int n = 0; n < kKeyBlocks; ++n) {
+        Uint a[kWords];
+        load_operand<kPieces>(wg, lds, key + n * 16, k * 2, a);
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(s.v[m][n], a, b[m]);
+      }
+    }
+  }
+
+  // sums += weights * V, keys as above. kTransposed: the tile has a row per element of the head and its keys side by side
+  // (kTileKeys of them), as the vectorised cache stores values.
+  template <bool kTransposed, int kTileKeys>
+  static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
+#pragma unroll
+    for (int k = 0; k < kKeyBlocks; ++k) {
+      Uint p[kRowBlocks][kWords];
+#pragma unroll
+      for (int m = 0; m < kRowBlocks; ++m) {
+        Uint own[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) own[i] = pack_weights<T>(weights.v[m][k][i * 2], weights.v[m][k][i * 2 + 1]);
+        if constexpr (kMirroredLanes) {
+          mirror(wg, own, p[m]);
+        } else {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) p[m][i] = own[i];
+        }
+      }
+      add_chunks<kTransposed, kTileKeys, 0>(wg, p, lds, first + k * 16, o);
+    }
+  }
+
+ private:
+  static FOVEA_DEVICE void load_piece(const Workgroup& wg, int lds, Int row, Int piece, Uint (&words)[4]) {
+    const Quad q = lds_load_quad(wg, swizzled<kPieces>(row, piece) + lds);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) words[i] = q.w[i];
+  }
+
+  // 16 elements of a lane's row in the order of the operands: pieces `piece` (even) and the one behind it.
+  template <int kRowPieces>
+  static FOVEA_DEVICE void load_operand(const Workgroup& wg, int lds, Int row, int piece, Uint (&words)[kWords]) {
+    if constexpr (kMirroredLanes) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const Quad q = lds_load_quad(wg, swizzled<kRowPieces>(row, Int(piece + half)) + lds);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) words[half * 4 + i] = q.w[i];
+      }
+    } else {
+      const Quad q = lds_load_quad(wg, swizzled<kRowPieces>(row, quotient<16>(wg.lane) + piece) + lds);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) words[i] = q.w[i];
+    }
+  }
+
+  // What the lower half of the wave has, then what the upper half has, in both.
+  static FOVEA_DEVICE void mirror(const Workgroup& wg, const Uint (&own)[4], Uint (&all)[kWords]) {
+    const Bool lower = wg.lane < 16;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const Uint other = shuffle_xor(own[i], 16);
+      all[i] = select(lower, own[i], other);
+      all[i + 4] = select(lower, other, own[i]);
+    }
+  }
+
+  // Key, of 16, of element e of an operand.
+  static FOVEA_DEVICE constexpr int operand_key(int e) { return kMirroredLanes ? e % 8 * 2 + e / 8 : e; }
+
+  // The chunk that begins at fragment kFirst, and those behind it.
+  template <bool kTransposed, int kTileKeys, int kFirst>
+  static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kWords], int lds, int first, Sums& o) {
+    constexpr int kRun = Chunks::run(kFirst);
+    const Int column = remainder<16>(wg.lane);
+    if constexpr (kTransposed) {
+#pragma unroll
+      for (int n = 0; n < kRun; ++n) {
+        Uint a[kWords];
+        load_operand<kTileKeys / 8>(wg, lds, column * kRun + (kFirst * 16 + n), first / 8, a);
+        if constexpr (kMirroredLanes) {
+          Uint keys[kWords];
+#pragma unroll
+          for (int i = 0; i < kWords; ++i) keys[i] = a[i];
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            a[i] = join_low(keys[i * 2], keys[i * 2 + 1]);
+            a[i + 4] = join_high(keys[i * 2], keys[i * 2 + 1]);
+          }
+        }
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(o.v[m][kFirst + n], a, p[m]);
+      }
+    } else {
+      Uint rows[kWords * 2][kRun / 2];
+#pragma unroll
+      for (int e = 0; e < kWords * 2; ++e) {
+        Int row = Int(operand_key(e) + first);
+        if constexpr (!kMirroredLanes) row = row + quotient<16>(wg.lane) * 8;
+        load_run<kPieces, kRun>(wg, lds, row, kFirst, column, rows[e]);
+      }
+#pragma unroll
+      for (int n = 0; n < kRun; ++n) {
+        Uint a[kWords];
+#pragma unroll
+        for (int i = 0; i < kWords; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(o.v[m][kFirst + n], a, p[m]);
+      }
+    }
+    if constexpr (kFirst + kRun < kFragments) add_chunks<kTransposed, kTileKeys, kFirst + kRun>(wg, p, lds, first, o);
+  }
+};
+
+}  // namespace fovea::hip::amd
