@@ -65,11 +65,62 @@ void multiply_16x16x16(Float (&c)[8], const Uint (&a)[4], const Uint (&b)[4]) {
 }
 #endif
 
+// Which of the layer's ways the tiles take.
+#if FOVEA_HOST_IS(gfx950)
+inline constexpr bool kDeepMatrices = true;
+#else
+inline constexpr bool kDeepMatrices = false;
+#if FOVEA_HOST_IS(gfx90a)
+template <class T>
+void multiply_16x16x32(Float (&c)[4], const Uint (&a)[4], const Uint (&b)[4]) = delete;
+#endif
+#endif
+#if FOVEA_HOST_IS(gfx11)
+inline constexpr bool kMirroredLanes = true;
+#else
+inline constexpr bool kMirroredLanes = false;
+#endif
+
+inline void lds_load_pair(const Workgroup&, const Int& from, Uint (&words)[2]) {
+  const Lane<uint64_t> pair = detail::lds_load<uint64_t>(from);
+  for (int i = 0; i < kWaveSize; ++i) {
+    words[0].v[i] = static_cast<uint32_t>(pair.v[i]);
+    words[1].v[i] = static_cast<uint32_t>(pair.v[i] >> 32);
+  }
+}
+inline Uint lds_load_word(const Workgroup&, const Int& from) { return detail::lds_load<uint32_t>(from); }
+// The lower, or the upper, 16 bits of each as one word.
+inline Uint join_low(const Uint& low, const Uint& high) { return (low & 0xffffu) | (high << 16); }
+inline Uint join_high(const Uint& low, const Uint& high) { return (low >> 16) | (high & 0xffff0000u); }
+// As the GPUs round weights to bf16 that do not convert in hardware: halves up.
+template <class T>
+Uint pack_weights(const Float& low, const Float& high) {
+  if constexpr (std::is_same_v<T, BF16> && !kDeepMatrices) {
+    return join_high(bits_of(low) + 0x8000u, bits_of(high) + 0x8000u);
+  } else {
+    return Pack16<T>::pack(low, high);
+  }
+}
+
 }  // namespace fovea::hip::host
 
-namespace fovea::hip {
-namespace amd {
-using namespace host;  // NOLINT: the GPUs' tiles find the host's primitives under their own names
+// The GPU's tiles find the host's primitives under their own names.
+namespace fovea::hip::amd {
+using namespace host;
 }
+#include "kernels/hip/device/shapes_amd.h"
+#if FOVEA_HOST_IS(gfx90a) || FOVEA_HOST_IS(gfx950)
+#include "kernels/hip/device/cdna_tiles.h"
+#else
+#include "kernels/hip/device/rdna_tiles.h"
+#endif
+namespace fovea::hip {
 namespace device = amd;
+#if FOVEA_HOST_IS(gfx90a)
+using TargetShapes = CdnaShapes;
+#elif FOVEA_HOST_IS(gfx950)
+using TargetShapes = Gfx950Shapes;
+#else
+using TargetShapes = RdnaShapes;
+#endif
 }  // namespace fovea::hip
