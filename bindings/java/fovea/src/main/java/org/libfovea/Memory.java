@@ -63,11 +63,9 @@ public final class Memory {
    * should be.
    */
   public static ByteBuffer allocate(int size) {
-    return ByteBuffer.allocateDirect(Math.addExact(size, ALIGNMENT - 1))
-        .alignedSlice(ALIGNMENT)
-        .limit(size)
-        .slice()
-        .order(ByteOrder.nativeOrder());
+    ByteBuffer bytes = ByteBuffer.allocateDirect(Math.addExact(size, ALIGNMENT - 1));
+    int start = (ALIGNMENT - bytes.alignmentOffset(0, ALIGNMENT)) % ALIGNMENT;
+    return bytes.slice(start, size).order(ByteOrder.nativeOrder());
   }
 
   /** Size in bytes. */
