@@ -148,7 +148,7 @@ run_bindings() {
 
 if build release build all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_BUILD_EXAMPLES=ON; then
   run_tests release build
-  run_bindings binding build rust go
+  run_bindings binding build rust go java
 fi
 [ $quick -eq 0 ] || finish
 
