@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint32_t kNoOffender = UINT32_MAX;
 
-// A gap that costs less to send than another copy would.
+// What lies between the used parts of two neighbours costs less to send than another copy would.
 constexpr size_t kMergedGap = 4096;
 
 }  // namespace
@@ -42,18 +42,21 @@ foveaStatus_t DeviceArrays::upload(const std::array<Source, kBatchArrays>& sourc
   int32_t num_ranges = 1;
   ranges[0] = {0, sizeof(kNoOffender)};
   std::memcpy(image, &kNoOffender, sizeof(kNoOffender));
+  int32_t last_array = -1;  // the word lies before the first
   for (int32_t i = 0; i < kBatchArrays; ++i) {
     const size_t size = sources[i].count * sizeof(int32_t);
     if (sources[i].data == nullptr || size == 0) continue;
     std::memcpy(image + offsets_[i], sources[i].data, size);
     FoveaModuleRange& last = ranges[num_ranges - 1];
     const size_t end = last.offset + last.size;
-    if (offsets_[i] - end <= kMergedGap) {
+    // Between others lie arrays that stay as they are.
+    if (i == last_array + 1 && offsets_[i] - end <= kMergedGap) {
       std::memset(image + end, 0, offsets_[i] - end);
       last.size = offsets_[i] + size - last.offset;
     } else {
       ranges[num_ranges++] = {offsets_[i], size};
     }
+    last_array = i;
   }
   FOVEA_TRY(device_.call(device_.table().memory_upload, memory_, ranges, num_ranges, stream));
   uploaded_ = true;

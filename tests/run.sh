@@ -58,6 +58,7 @@ wishes=(
   "command -v abidw|abigail-tools"
   "command -v doxygen|doxygen"
   "has_header dlpack/dlpack.h|libdlpack-dev"
+  "ls /usr/include/hip/hip_runtime_api.h /opt/rocm/include/hip/hip_runtime_api.h | grep .|libamdhip64-dev"
   "has_header nlohmann/json.hpp|nlohmann-json3-dev"
   "python3 -m pip --version|python3-pip"
 )
