@@ -320,12 +320,51 @@ std::vector<Case> claim_cases() {
   });
 }
 
-std::vector<Case> must_run_cases() {
+std::vector<Case> gpu_cases() {
+  return parse_all({
+      // Everything that can be captured, recorded and launched once.
+      "capture=1 heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,40+100,16+513 lse=1",
+      "capture=1 heads=8x2 dim=64 query=f16 cache=f16 out=f16 seqs=1+33000,1+5 mask=noncausal plan=1",
+      "capture=1 heads=4x2 dim=64 seqs=40+100,1+700 window=63,0 sinks=1 borrow=1",
+      "capture=1 check=write heads=4x2 dim=64 query=bf16 cache=bf16 seqs=37+5,9+0",
+      "capture=1 check=write heads=10x5 dim=64 query=f16 cache=e4m3fn scales=head seqs=37+5,9+0 layout=vectorized",
+      "capture=1 check=merge heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,40+600 lse=1 sinks=1",
+      "capture=1 check=plan heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=16+1000,1+30 mask=noncausal",
+
+      // One graph, launched for batches of other lengths, block tables and flags.
+      "check=graph heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,1+17,1+4095,1+300 lse=1",
+      "check=graph heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,1+17,1+4095,1+300 plan=1 borrow=1",
+      "check=graph heads=32x8 dim=128 query=bf16 cache=bf16 out=bf16 seqs=16+1000,16+3000,16+513,16+90 mask=noncausal plan=1 borrow=1",
+      "check=graph heads=8x2 dim=64 query=f16 cache=f16 out=f16 seqs=129+1000,40+600,1+2000,5+90 mask=mixed plan=1 lse=1 borrow=1",
+      "check=graph heads=8x2 dim=64 query=f16 cache=f16 out=f16 seqs=129+1000,40+600,1+2000,5+90 mask=mixed window=127,127",
+      "check=graph heads=4x2 dim=64 seqs=40+600,1+2000,17+90 dense=1 alibi=linear sinks=1 plan=1",
+      "check=graph heads=10x5 dim=64 query=bf16 cache=e4m3fn scales=head out=bf16 seqs=1+600,40+200,5+90 block=48",
+      "check=graph heads=8x2 dim=64 query=bf16 cache=bf16 out=bf16 seqs=1+9000,1+90,1+600 invariant=1 plan=1 borrow=1",
+      "check=graph heads=4x2 dim=64 seqs=40+1000,300+20,16+90 ranges=full window=63,0 plan=1",
+      "check=graph heads=4x2 dim=64 seqs=40+1000,300+20,16+90 ranges=full window=63,0 borrow=1",
+      "check=graph type=cross heads=4x4 dim=64 query=bf16 cache=bf16 out=bf16 seqs=5+1000,1+70,17+90 borrow=1",
+      "check=graph heads=4x4 dim=64 query=bf16 cache=bf16 out=bf16 seqs=1+100,3+17,2+31 repeat=40 plan=1",
+
+      // Lengths and block ids that the host never sees.
+      "check=device_errors heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,16+100,1+300,40+70,3+500 lse=1",
+      "check=device_errors heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,16+100,1+300,40+70,3+500 plan=1",
+      "check=device_errors heads=4x2 dim=64 query=f16 cache=f16 out=f16 seqs=1+9000,16+3000,1+300,129+70,3+500 mask=noncausal",
+      "check=device_errors heads=4x2 dim=64 seqs=5+100,16+100,1+300,40+70,3+500 dense=1 window=63,0 lse=1",
+      "check=device_errors heads=4x2 dim=64 query=bf16 cache=e4m3fn scales=head out=e4m3fn seqs=5+100,16+100,1+300,40+70,3+500",
+      "check=device_errors type=encoder heads=4x2 dim=64 query=bf16 cache=bf16 out=bf16 seqs=5+0,160+0,1+0,40+0,3+0",
+
+      // Key and value cache side by side in 6 GB: every offset beyond 4 GiB occurs.
+      "spare=90000 cachemem=interleaved heads=32x8 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+4000,40+600",
+  });
+}
+
+std::vector<Case> must_run_cases(bool gpu) {
   std::vector<Case> cases = forward_cases();
   append(&cases, needle_cases());
   append(&cases, property_cases());
   append(&cases, claim_cases());
-  append(&cases, refusal_cases());
+  append(&cases, refusal_cases(gpu));
+  if (gpu) append(&cases, gpu_cases());
   return cases;
 }
 

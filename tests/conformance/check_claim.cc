@@ -149,6 +149,7 @@ const std::map<std::string, Ignore>& ignored_features() {
 const std::map<std::string, std::vector<std::string>>& proven_by_checks() {
   static const std::map<std::string, std::vector<std::string>> all = {
       {"batch_invariance", {"neighbours", "query_rows"}},
+      {"graph_capture", {"graph"}},
   };
   return all;
 }
@@ -203,7 +204,7 @@ void check_claims_complete(Run& run, const Case&) {
     if (c.check == "claim") proven.insert(c.claim);
   }
   std::set<std::string> checked;
-  for (const Case& c : must_run_cases()) checked.insert(c.check);
+  for (const Case& c : must_run_cases(run.engine.on_gpu())) checked.insert(c.check);
   const auto require_proof = [&](const std::string& claim) {
     const auto by_checks = proven_by_checks().find(claim);
     if (by_checks != proven_by_checks().end()) {
@@ -221,7 +222,7 @@ void check_claims_complete(Run& run, const Case&) {
     if (supported != 0 && supported != 1) throw Failure("a capability is neither 0 nor 1");
     if (supported) require_proof(foveaCapabilityName(capability));
     // A CPU has no graphs to capture: a claim could not be proven.
-    if (capability == FOVEA_CAPABILITY_GRAPH_CAPTURE && backend == FOVEA_BACKEND_CPU_ATTN && supported) {
+    if (capability == FOVEA_CAPABILITY_GRAPH_CAPTURE && !run.engine.on_gpu() && supported) {
       throw Failure("graph capture is claimed on a CPU");
     }
   }

@@ -16,10 +16,10 @@ void require_same_bits(const std::vector<uint32_t>& a, const std::vector<uint32_
   }
 }
 
-Errors compare_with_reference(Run& run, Workload& workload) {
+Errors compare_with_reference(Run& run, Workload& workload, const std::vector<uint8_t>& left_out) {
   const std::vector<uint8_t> wanted = choose_rows(workload, run.reference_budget);
   const Result reference = attention(workload.problem(), run.reference_threads, wanted);
-  const Errors errors = compare(workload, reference, wanted);
+  const Errors errors = compare(workload, reference, wanted, left_out);
   Errors& worst = run.worst[workload.query.type == Type::kF32 ? 0 : workload.query.type == Type::kF16 ? 1 : 2];
   worst.output = std::max(worst.output, errors.output);
   worst.tolerance_used = std::max(worst.tolerance_used, errors.tolerance_used);
@@ -108,7 +108,7 @@ void check_plan(Run& run, const Case& c) {
   // Once the batch is another, the old plan must be refused, with the output left alone.
   FOVEA_OK(foveaMetadataSetSequences(metadata.get(), FOVEA_MEMORY_HOST, workload.num_seqs(), workload.num_tokens(), 0, 0,
                                      workload.query_start_loc().data(), workload.seq_lens().data()));
-  FOVEA_OK(foveaMetadataCommit(metadata.get(), nullptr));
+  FOVEA_OK(foveaMetadataCommit(metadata.get(), run.engine.stream()));
   if (!workload.causal_per_sequence().empty() || c.ranges != Ranges::kNone) return;
   workload.prepare();
   DeviceBuffer workspace = make_workspace(run.engine, layer_a.get(), workload.limits(), 0xff);
@@ -144,6 +144,8 @@ const std::vector<NamedCheck>& all_checks() {
       {"claims_complete", check_claims_complete},
       {"bounds", check_bounds},
       {"refusal", check_refusal},
+      {"graph", check_graph},
+      {"device_errors", check_device_errors},
   };
   return checks;
 }

@@ -88,7 +88,8 @@ void merge_into(Run& run, Workload& workload, std::vector<StateMemory>& states) 
   args.lse = workload.lse.tensor();
   args.sinks = reinterpret_cast<const float*>(workload.sinks.device());
   args.output_scale = reinterpret_cast<const float*>(workload.output_scale.device());
-  FOVEA_OK(foveaMergeAttentionStates(run.engine.context(c.threads), &args));
+  args.stream = run.engine.stream();
+  run.engine.enqueue([&] { FOVEA_OK(foveaMergeAttentionStates(run.engine.context(c.threads), &args)); });
   workload.check_memory();
 }
 
@@ -261,7 +262,8 @@ void check_merge_states(Run& run, const Case& original) {
   args.output = outputs[0];
   args.lse = lses[0];
   args.sinks = reinterpret_cast<const float*>(workload.sinks.device());
-  FOVEA_OK(foveaMergeAttentionStates(run.engine.context(c.threads), &args));
+  args.stream = run.engine.stream();
+  run.engine.enqueue([&] { FOVEA_OK(foveaMergeAttentionStates(run.engine.context(c.threads), &args)); });
   memory[0].require_guards();
   for (int64_t row = 0; row < tokens * c.num_query_heads; ++row) {
     for (int64_t d = 0; d < size; ++d) {

@@ -79,6 +79,9 @@ void refuse_config(Run& run, const ConfigRefusal& refusal, Case c) {
                   FOVEA_STATUS_NOT_SUPPORTED, refusal.words, "foveaAttentionCreate");
 }
 
+// The CPU sees every number of a call, a GPU needs aligned tensors in memory that it can reach.
+enum class Where { kAnywhere, kCpu, kGpu, kGpuWithMemoryOfItsOwn };
+
 // A forward that is refused.
 struct ForwardRefusal {
   const char* name;
@@ -86,6 +89,7 @@ struct ForwardRefusal {
   const char* words;
   std::function<void(Case&)> change_case;  // of the config and the workload
   std::function<void(foveaMetadata_t, foveaForwardArgs_t&)> change_call;
+  Where where = Where::kAnywhere;
 };
 
 const std::vector<ForwardRefusal>& forward_refusals() {
@@ -94,21 +98,23 @@ const std::vector<ForwardRefusal>& forward_refusals() {
   static const int32_t kRange[] = {0, 5};
   static const int32_t kBadTable[] = {0, 1, 99, 1, 0, 2};
   static const float kOne[4] = {1, 1, 1, 1};
+  alignas(64) static char host_bytes[64];
+  const auto shifted = [](void* data) -> void* { return static_cast<char*>(data) + 8; };
   static const std::vector<ForwardRefusal> all = {
       {"non_causal_by_call", FOVEA_STATUS_NOT_SUPPORTED, "non-causal attention not supported", {},
        [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 2; }},
       {"non_causal_by_metadata", FOVEA_STATUS_NOT_SUPPORTED, "non-causal attention not supported", {},
        [](foveaMetadata_t metadata, foveaForwardArgs_t&) { FOVEA_OK(foveaMetadataSetCausal(metadata, 0)); }},
       {"per_sequence_flags", FOVEA_STATUS_NOT_SUPPORTED, "per-sequence causal not supported", {},
-       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+       [](foveaMetadata_t metadata, foveaForwardArgs_t& args) {
          FOVEA_OK(foveaMetadataSetCausalPerSequence(metadata, FOVEA_MEMORY_HOST, kFlags));
-         FOVEA_OK(foveaMetadataCommit(metadata, nullptr));
+         FOVEA_OK(foveaMetadataCommit(metadata, args.stream));
        }},
       {"prefix_ranges", FOVEA_STATUS_NOT_SUPPORTED, "partial multimodal token full attention not supported",
        [](Case& c) { c.loose_limits = true; },
-       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+       [](foveaMetadata_t metadata, foveaForwardArgs_t& args) {
          FOVEA_OK(foveaMetadataSetPrefixRanges(metadata, FOVEA_MEMORY_HOST, 1, kStarts, kRange));
-         FOVEA_OK(foveaMetadataCommit(metadata, nullptr));
+         FOVEA_OK(foveaMetadataCommit(metadata, args.stream));
        }},
       {"causal_out_of_range", FOVEA_STATUS_INVALID_ARGUMENT, "causal: 3", {},
        [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 3; }},
@@ -138,16 +144,25 @@ const std::vector<ForwardRefusal>& forward_refusals() {
        },
        [](foveaMetadata_t, foveaForwardArgs_t& args) { args.k_scale = nullptr; }},
       {"block_out_of_range", FOVEA_STATUS_INVALID_ARGUMENT, "block_table: row 0 holds block 99", {},
-       [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
+       [](foveaMetadata_t metadata, foveaForwardArgs_t& args) {
          FOVEA_OK(foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 2, 3, 0, kBadTable));
-         FOVEA_OK(foveaMetadataCommit(metadata, nullptr));
-       }},
+         FOVEA_OK(foveaMetadataCommit(metadata, args.stream));
+       },
+       Where::kCpu},
       {"not_committed", FOVEA_STATUS_INVALID_STATE, "", {},
        [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
          FOVEA_OK(foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 2, 3, 0, kBadTable));
        }},
-      {"workspace_too_small", FOVEA_STATUS_WORKSPACE_TOO_SMALL, "workspace_size", {},
+      // With one sequence the limits say all that a batch can need, so that a byte less must be too little.
+      {"workspace_too_small", FOVEA_STATUS_WORKSPACE_TOO_SMALL, "workspace_size",
+       [](Case& c) { c.sequences = {{5, 30, 0}}; },
        [](foveaMetadata_t, foveaForwardArgs_t& args) { args.workspace_size -= 1; }},
+      {"workspace_of_no_size", FOVEA_STATUS_WORKSPACE_TOO_SMALL, "workspace_size", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.workspace_size = 0; }},
+      {"workspace_missing", FOVEA_STATUS_INVALID_ARGUMENT, "workspace: NULL", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.workspace = nullptr; }},
+      {"workspace_misaligned", FOVEA_STATUS_INVALID_ARGUMENT, "workspace: ", {},
+       [=](foveaMetadata_t, foveaForwardArgs_t& args) { args.workspace = shifted(args.workspace); }},
       {"dense_on_cross_attention", FOVEA_STATUS_INVALID_ARGUMENT, "key: given",
        [](Case& c) { c.type = Kind::kEncoderDecoder; },
        [](foveaMetadata_t, foveaForwardArgs_t& args) {
@@ -166,11 +181,31 @@ const std::vector<ForwardRefusal>& forward_refusals() {
        [](foveaMetadata_t, foveaForwardArgs_t& args) { args.query.dtype = FOVEA_DATA_TYPE_BF16; }},
       {"output_of_wrong_heads", FOVEA_STATUS_INVALID_ARGUMENT, "output", {},
        [](foveaMetadata_t, foveaForwardArgs_t& args) { args.output.shape[1] += 1; }},
+      {"misaligned_query", FOVEA_STATUS_INVALID_ARGUMENT, "query: data at", {},
+       [=](foveaMetadata_t, foveaForwardArgs_t& args) { args.query.data = shifted(args.query.data); }, Where::kGpu},
+      {"misaligned_key_cache", FOVEA_STATUS_INVALID_ARGUMENT, "key_cache: data at", {},
+       [=](foveaMetadata_t, foveaForwardArgs_t& args) { args.key_cache.data = shifted(args.key_cache.data); }, Where::kGpu},
+      {"misaligned_output", FOVEA_STATUS_INVALID_ARGUMENT, "output: data at", {},
+       [=](foveaMetadata_t, foveaForwardArgs_t& args) { args.output.data = shifted(args.output.data); }, Where::kGpu},
+      {"query_in_host_memory", FOVEA_STATUS_INVALID_ARGUMENT, "query: ", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.query.data = host_bytes; }, Where::kGpuWithMemoryOfItsOwn},
+      {"value_cache_in_host_memory", FOVEA_STATUS_INVALID_ARGUMENT, "value_cache: ", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.value_cache.data = host_bytes; },
+       Where::kGpuWithMemoryOfItsOwn},
+      {"output_in_host_memory", FOVEA_STATUS_INVALID_ARGUMENT, "output: ", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.output.data = host_bytes; }, Where::kGpuWithMemoryOfItsOwn},
+      {"workspace_in_host_memory", FOVEA_STATUS_INVALID_ARGUMENT, "workspace: ", {},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.workspace = host_bytes; }, Where::kGpuWithMemoryOfItsOwn},
+      {"sinks_in_host_memory", FOVEA_STATUS_INVALID_ARGUMENT, "sinks: ", [](Case& c) { c.sinks = true; },
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.sinks = kOne; }, Where::kGpuWithMemoryOfItsOwn},
   };
   return all;
 }
 
 void refuse_forward(Run& run, const ForwardRefusal& refusal, Case c) {
+  if (refusal.where == Where::kGpuWithMemoryOfItsOwn && run.engine.memory().reaches_host()) {
+    throw Skip("this device reads the host's memory");
+  }
   c.seed |= 1;  // a cache in any case
   if (refusal.change_case) refusal.change_case(c);
   Workload workload(c, run.engine.memory());
@@ -196,9 +231,36 @@ void refuse_forward(Run& run, const ForwardRefusal& refusal, Case c) {
   ++run.forwards;
 }
 
+void refuse_device(Run& run) {
+  foveaContextCreateInfo_t info = FOVEA_CONTEXT_CREATE_INFO_INIT;
+  info.device = FOVEA_DEVICE_GPU;
+  info.device_ordinal = 4096;
+  foveaContext_t context = nullptr;
+  require_refusal(foveaContextCreate(&info, &context), FOVEA_STATUS_NO_DEVICE, "4096", "device 4096");
+  if (!run.engine.context(1)) throw Failure("the first context is gone");
+}
+
+// More metadata than any device holds. What the host cannot hold either is its own refusal.
+void refuse_memory(Run& run, const Case& c) {
+  foveaMetadataLimits_t limits = FOVEA_METADATA_LIMITS_INIT;
+  limits.max_num_seqs = 1 << 16;
+  limits.max_num_tokens = 1 << 16;
+  limits.max_seq_len = 1 << 30;
+  limits.max_blocks_per_seq = 1 << 21;
+  foveaMetadata_t metadata = nullptr;
+  const foveaStatus_t status = foveaMetadataCreate(run.engine.context(1), &limits, &metadata);
+  if (status != FOVEA_STATUS_OUT_OF_MEMORY) {
+    require_refusal(status, FOVEA_STATUS_DEVICE_OUT_OF_MEMORY, "memory", "half a terabyte of metadata");
+  }
+  Workload workload(c, run.engine.memory());
+  run_forward(run.engine, workload);
+  compare_with_reference(run, workload);
+  ++run.forwards;
+}
+
 }  // namespace
 
-std::vector<Case> refusal_cases() {
+std::vector<Case> refusal_cases(bool gpu) {
   Case base = parse_case("check=refusal heads=4x2 dim=32 block=16 seqs=3+30,2+9");
   std::vector<Case> cases;
   for (const ConfigRefusal& refusal : config_refusals()) {
@@ -206,11 +268,18 @@ std::vector<Case> refusal_cases() {
     cases.push_back(base);
   }
   for (const ForwardRefusal& refusal : forward_refusals()) {
+    if (refusal.where != Where::kAnywhere && (refusal.where == Where::kCpu) == gpu) continue;
     base.claim = refusal.name;
     cases.push_back(base);
   }
   base.claim = "incomplete_config";
   cases.push_back(base);
+  if (gpu) {
+    base.claim = "no_such_device";
+    cases.push_back(base);
+    base.claim = "no_device_memory";
+    cases.push_back(base);
+  }
   return cases;
 }
 
@@ -221,6 +290,8 @@ void check_refusal(Run& run, const Case& c) {
   for (const ForwardRefusal& refusal : forward_refusals()) {
     if (c.claim == refusal.name) return refuse_forward(run, refusal, c);
   }
+  if (c.claim == "no_such_device") return refuse_device(run);
+  if (c.claim == "no_device_memory") return refuse_memory(run, c);
   if (c.claim == "incomplete_config") {
     foveaConfig_t raw = nullptr;
     FOVEA_OK(foveaConfigCreate(&raw));

@@ -20,10 +20,11 @@ foveaKvWriteArgs_t write_args(Workload& workload, const DeviceBuffer& slots, int
   args.value = workload.value.tensor();
   args.key_cache = workload.key_cache.tensor();
   args.value_cache = workload.value_cache.tensor();
-  args.slot_mapping = reinterpret_cast<const int64_t*>(const_cast<DeviceBuffer&>(slots).device());
+  args.slot_mapping = reinterpret_cast<const int64_t*>(slots.device());
   args.num_tokens = num_tokens;
   args.k_scale = reinterpret_cast<const float*>(workload.k_scale.device());
   args.v_scale = reinterpret_cast<const float*>(workload.v_scale.device());
+  args.stream = workload.memory().stream();
   return args;
 }
 
@@ -127,7 +128,7 @@ void check_write(Run& run, const Case& original) {
   workload.key.buffer->remember();
   workload.value.buffer->remember();
   foveaKvWriteArgs_t args = write_args(workload, slot_buffer, tokens);
-  FOVEA_OK(foveaAttentionWriteKvCache(attention.get(), &args));
+  run.engine.enqueue([&] { FOVEA_OK(foveaAttentionWriteKvCache(attention.get(), &args)); });
   ++run.forwards;
   for (DeviceBuffer* buffer : {workload.key.buffer, workload.value.buffer, workload.key_cache.buffer,
                                workload.value_cache.buffer, &slot_buffer}) {
@@ -190,7 +191,7 @@ void check_write_then_read(Run& run, const Case& original) {
     }
     args.key_cache = workload.key_cache.tensor();
     args.value_cache = workload.value_cache.tensor();
-    FOVEA_OK(foveaAttentionWriteKvCache(attention.get(), &args));
+    run.engine.enqueue([&] { FOVEA_OK(foveaAttentionWriteKvCache(attention.get(), &args)); });
   }
   workload.key_cache.buffer->to_host();
   workload.value_cache.buffer->to_host();

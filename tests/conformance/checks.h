@@ -11,7 +11,7 @@ namespace fovea_test {
 
 // What the checks of one run share.
 struct Run {
-  explicit Run(foveaBackend_t backend) : engine(backend) {}
+  explicit Run(const Target& target) : engine(target) {}
   Engine engine;
   int32_t reference_threads = 1;
   double reference_budget = 3e8;  // multiply-adds; beyond it only some rows are compared
@@ -37,6 +37,8 @@ void check_claim(Run& run, const Case& c);       // a capability is not ignored
 void check_claims_complete(Run& run, const Case& c);  // every claim has its proof
 void check_bounds(Run& run, const Case& c);      // every size that is claimed works, others are refused
 void check_refusal(Run& run, const Case& c);     // a refusal says why
+void check_graph(Run& run, const Case& c);       // one recorded graph, launched for batches of other lengths
+void check_device_errors(Run& run, const Case& c);  // wrong numbers that only the device sees
 
 // Not a check: prints how long a forward takes, and its rates.
 void time_forward(Run& run, const Case& c);
@@ -51,6 +53,6 @@ const std::vector<NamedCheck>& all_checks();
 void require_same_bits(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b, const std::string& what);
 
 // Reference and comparison of a finished forward.
-Errors compare_with_reference(Run& run, Workload& workload);
+Errors compare_with_reference(Run& run, Workload& workload, const std::vector<uint8_t>& left_out = {});
 
 }  // namespace fovea_test

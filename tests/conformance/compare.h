@@ -23,8 +23,9 @@ double tolerance(const fovea_reference::Problem& problem, const fovea_reference:
 
 // Compares output and lse of a workload with the reference, sequence by sequence, so that the large numbers of a short
 // sequence do not hide the errors of a long one. Rows not `wanted` (all are if it is empty) need only be finite. Throws
-// Failure naming the worst element.
-Errors compare(const Workload& workload, const fovea_reference::Result& reference, const std::vector<uint8_t>& wanted);
+// Failure naming the worst element. Sequences marked in `left_out` are not looked at.
+Errors compare(const Workload& workload, const fovea_reference::Result& reference, const std::vector<uint8_t>& wanted,
+               const std::vector<uint8_t>& left_out = {});
 
 // Rows to compute in fp64 so that the reference takes at most about `budget` multiply-adds: all, or the first and last of
 // each sequence and some between. Empty: all.

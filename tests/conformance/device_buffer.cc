@@ -1,8 +1,6 @@
 #include "tests/conformance/device_buffer.h"
 
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "tests/conformance/test_case.h"
@@ -11,29 +9,15 @@ namespace fovea_test {
 namespace {
 
 constexpr size_t kGuard = 4096;
-constexpr size_t kAlignment = 64;
 
 uint8_t guard_byte(size_t position) { return static_cast<uint8_t>(0xa5 ^ (position * 29)); }
 
-void* allocate_host(size_t bytes) {
-  void* memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-
-void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
-
 }  // namespace
-
-const DeviceMemory& host_memory() {
-  static const DeviceMemory memory = {"host", true, allocate_host, std::free, copy, copy};
-  return memory;
-}
 
 DeviceBuffer::DeviceBuffer(const DeviceMemory& memory, size_t bytes, size_t misalignment)
     : memory_(&memory), bytes_(bytes), total_(bytes + 2 * kGuard + misalignment) {
   device_base_ = static_cast<uint8_t*>(memory.allocate(total_));
-  host_base_ = memory.host_visible ? device_base_ : static_cast<uint8_t*>(allocate_host(total_));
+  host_base_ = memory.host_visible() ? device_base_ : static_cast<uint8_t*>(host_memory().allocate(total_));
   device_ = device_base_ + kGuard + misalignment;
   host_ = host_base_ + kGuard + misalignment;
   const size_t end = static_cast<size_t>(host_ - host_base_) + bytes_;
@@ -43,7 +27,7 @@ DeviceBuffer::DeviceBuffer(const DeviceMemory& memory, size_t bytes, size_t misa
 
 DeviceBuffer::~DeviceBuffer() {
   if (!memory_) return;
-  if (!memory_->host_visible) std::free(host_base_);
+  if (!memory_->host_visible()) host_memory().release(host_base_);
   memory_->release(device_base_);
 }
 
@@ -62,11 +46,11 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
 }
 
 void DeviceBuffer::to_device() {
-  if (memory_ && !memory_->host_visible) memory_->upload(device_base_, host_base_, total_);
+  if (memory_ && !memory_->host_visible()) memory_->upload(device_base_, host_base_, total_);
 }
 
 void DeviceBuffer::to_host() {
-  if (memory_ && !memory_->host_visible) memory_->download(host_base_, device_base_, total_);
+  if (memory_ && !memory_->host_visible()) memory_->download(host_base_, device_base_, total_);
 }
 
 void DeviceBuffer::fill(uint8_t byte) {

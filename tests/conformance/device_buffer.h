@@ -7,20 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/conformance/device_memory.h"
+
 namespace fovea_test {
-
-// How to reach a kind of device's memory.
-struct DeviceMemory {
-  const char* name;
-  bool host_visible;
-  void* (*allocate)(size_t bytes);
-  void (*release)(void* memory);
-  void (*upload)(void* device, const void* host, size_t bytes);
-  void (*download)(void* host, const void* device, size_t bytes);
-};
-
-// The host's memory.
-const DeviceMemory& host_memory();
 
 class DeviceBuffer {
  public:
@@ -36,7 +25,7 @@ class DeviceBuffer {
   size_t size() const { return bytes_; }
   uint8_t* host() { return host_; }
   const uint8_t* host() const { return host_; }
-  uint8_t* device() { return device_; }
+  uint8_t* device() const { return device_; }
 
   void to_device();
   void to_host();

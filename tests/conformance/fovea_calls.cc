@@ -23,14 +23,29 @@ void require_refusal(foveaStatus_t status, foveaStatus_t expected, const std::st
   }
 }
 
-Engine::Engine(foveaBackend_t backend) : backend_(backend) {}
+Engine::Engine(const Target& target) : target_(target) {
+  if (!on_gpu()) return;
+  // The context knows which kind of GPU it found, and has loaded that kind's runtime.
+  foveaContextInfo_t info = FOVEA_CONTEXT_INFO_INIT;
+  FOVEA_OK(foveaContextGetInfo(context(1), &info));
+  gpu_memory_ = open_gpu_memory(info.device, target.ordinal, target.gpu_runtime);
+}
+
+void Engine::enqueue(const std::function<void()>& calls) {
+  if (!capture_) return calls();
+  const std::unique_ptr<RecordedGraph> graph = memory().record(calls);
+  graph->launch();
+  memory().synchronize();
+}
 
 foveaContext_t Engine::context(int32_t threads) {
+  if (on_gpu()) threads = 0;
   for (const auto& [count, context] : contexts_) {
     if (count == threads) return context.get();
   }
   foveaContextCreateInfo_t info = FOVEA_CONTEXT_CREATE_INFO_INIT;
-  info.device = backend_ == FOVEA_BACKEND_CPU_ATTN ? FOVEA_DEVICE_CPU : FOVEA_DEVICE_GPU;
+  info.device = target_.device;
+  info.device_ordinal = target_.ordinal;
   info.num_threads = threads;
   foveaContext_t context = nullptr;
   FOVEA_OK(foveaContextCreate(&info, &context));
@@ -39,8 +54,7 @@ foveaContext_t Engine::context(int32_t threads) {
 }
 
 std::string Engine::architecture() {
-  foveaContextInfo_t info = {};
-  info.struct_size = sizeof(info);
+  foveaContextInfo_t info = FOVEA_CONTEXT_INFO_INIT;
   FOVEA_OK(foveaContextGetInfo(context(1), &info));
   return info.architecture;
 }
@@ -154,8 +168,11 @@ Metadata make_metadata(Engine& engine, const Workload& workload, int32_t threads
   const Case& c = workload.test_case();
   const Problem& p = workload.problem();
   Metadata metadata = create_metadata(engine, workload.limits(), threads);
-  // On a CPU the device's memory is the host's: borrowing needs no copies, only that the arrays stay.
   const foveaMemory_t memory = c.device_arrays ? FOVEA_MEMORY_DEVICE : FOVEA_MEMORY_HOST;
+  const auto array = [&](const DeviceBuffer& on_device, const std::vector<int32_t>& on_host) {
+    return c.device_arrays ? reinterpret_cast<const int32_t*>(on_device.device()) : on_host.data();
+  };
+  const BatchArrays& arrays = workload.arrays;
   int32_t max_query_len = 0, max_seq_len = 0;
   if (c.device_arrays) {
     const foveaMetadataLimits_t limits = workload.limits();
@@ -164,17 +181,20 @@ Metadata make_metadata(Engine& engine, const Workload& workload, int32_t threads
     max_seq_len = limits.max_seq_len;
   }
   FOVEA_OK(foveaMetadataSetSequences(metadata.get(), memory, workload.num_seqs(), workload.num_tokens(), max_query_len,
-                                     max_seq_len, workload.query_start_loc().data(), workload.seq_lens().data()));
+                                     max_seq_len, array(arrays.query_start_loc, workload.query_start_loc()),
+                                     array(arrays.seq_lens, workload.seq_lens())));
   if (workload.table_columns() > 0) {
     FOVEA_OK(foveaMetadataSetBlockTable(metadata.get(), memory, workload.num_seqs(), workload.table_columns(),
-                                        workload.table_stride(), workload.block_table().data()));
+                                        workload.table_stride(), array(arrays.block_table, workload.block_table())));
   }
   if (!workload.causal_per_sequence().empty()) {
-    FOVEA_OK(foveaMetadataSetCausalPerSequence(metadata.get(), memory, workload.causal_per_sequence().data()));
+    FOVEA_OK(foveaMetadataSetCausalPerSequence(metadata.get(), memory,
+                                               array(arrays.causal_per_sequence, workload.causal_per_sequence())));
   }
   if (c.ranges != Ranges::kNone) {
     FOVEA_OK(foveaMetadataSetPrefixRanges(metadata.get(), memory, static_cast<int32_t>(p.ranges.size() / 2),
-                                          p.range_start_loc.data(), p.ranges.data()));
+                                          array(arrays.range_start_loc, p.range_start_loc),
+                                          array(arrays.ranges, p.ranges)));
   }
   const bool non_causal = c.mask == Mask::kNonCausal;
   if (c.flag_by_call) {
@@ -183,7 +203,7 @@ Metadata make_metadata(Engine& engine, const Workload& workload, int32_t threads
   } else if (non_causal) {
     FOVEA_OK(foveaMetadataSetCausal(metadata.get(), 0));
   }
-  FOVEA_OK(foveaMetadataCommit(metadata.get(), nullptr));
+  FOVEA_OK(foveaMetadataCommit(metadata.get(), engine.stream()));
   return metadata;
 }
 
@@ -203,7 +223,7 @@ Metadata make_metadata(Engine& engine, const Batch& batch, int32_t threads, fove
                                         batch.block_table.data()));
   }
   if (!batch.causal) FOVEA_OK(foveaMetadataSetCausal(metadata.get(), 0));
-  FOVEA_OK(foveaMetadataCommit(metadata.get(), nullptr));
+  FOVEA_OK(foveaMetadataCommit(metadata.get(), engine.stream()));
   return metadata;
 }
 
@@ -225,7 +245,8 @@ DeviceBuffer make_plan(Engine& engine, foveaAttention_t attention, const foveaMe
   plan.to_device();
   args.plan = plan.device();
   args.causal = causal;
-  FOVEA_OK(foveaAttentionPlan(attention, metadata, &args));
+  args.stream = engine.stream();
+  engine.enqueue([&] { FOVEA_OK(foveaAttentionPlan(attention, metadata, &args)); });
   plan.to_host();
   const std::string damage = plan.guard_damage();
   if (!damage.empty()) throw Failure("the guard zone of the plan was hit " + damage);
@@ -238,7 +259,7 @@ void run_forward(Engine& engine, foveaAttention_t attention, foveaMetadata_t met
   DeviceBuffer workspace = make_workspace(engine, attention, limits, workspace_poison);
   args.workspace = workspace.device();
   args.workspace_size = workspace.size();
-  FOVEA_OK(foveaAttentionForward(attention, metadata, &args));
+  engine.enqueue([&] { FOVEA_OK(foveaAttentionForward(attention, metadata, &args)); });
   workspace.to_host();
   const std::string damage = workspace.guard_damage();
   if (!damage.empty()) throw Failure("the guard zone of the workspace was hit " + damage);

@@ -1,6 +1,7 @@
 // The library as the tests call it: handles that free themselves, and the steps from a case to a finished forward.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,18 +29,33 @@ void require_success(foveaStatus_t status, const char* call);
 // Throws Failure unless `status` is as expected and the last error's sentence contains `words`.
 void require_refusal(foveaStatus_t status, foveaStatus_t expected, const std::string& words, const std::string& what);
 
-// The backend under test and its contexts, one for each number of threads.
+// What is under test: a backend on a device.
+struct Target {
+  foveaBackend_t backend = FOVEA_BACKEND_CPU_ATTN;
+  foveaDevice_t device = FOVEA_DEVICE_CPU;
+  int32_t ordinal = 0;
+  std::string gpu_runtime;  // of open_gpu_memory
+};
+
+// The backend under test with its device's memory, and its contexts: one for each number of threads on a CPU.
 class Engine {
  public:
-  explicit Engine(foveaBackend_t backend);
-  foveaBackend_t backend() const { return backend_; }
-  const DeviceMemory& memory() const { return host_memory(); }
+  explicit Engine(const Target& target);
+  foveaBackend_t backend() const { return target_.backend; }
+  bool on_gpu() const { return target_.device != FOVEA_DEVICE_CPU; }
+  const DeviceMemory& memory() const { return gpu_memory_ ? *gpu_memory_ : host_memory(); }
+  void* stream() const { return memory().stream(); }
   foveaContext_t context(int32_t threads);
+  // Makes calls that enqueue work: directly, or recorded in a graph that is launched, if so set.
+  void enqueue(const std::function<void()>& calls);
+  void set_capture(bool capture) { capture_ = capture; }
   // Name of the instruction set or GPU architecture in use.
   std::string architecture();
 
  private:
-  foveaBackend_t backend_;
+  Target target_;
+  bool capture_ = false;
+  std::unique_ptr<DeviceMemory> gpu_memory_;
   std::vector<std::pair<int32_t, Context>> contexts_;
 };
 

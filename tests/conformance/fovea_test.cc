@@ -5,8 +5,11 @@
 //   fovea-test --case "heads=4x2 seqs=1+100"      one case, as a failure prints it
 //   fovea-test --all --shard 1/4                  the whole of the grid, a quarter of it
 //   fovea-test --isa avx2 --sample 200 --threads 16
+//   fovea-test --device gpu --threads 16          the same and more on a GPU; the reference stays on the CPU
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -28,7 +31,10 @@ constexpr int kExitSkipped = 77;
 enum class Mode { kCorrectness, kBitwise, kPerf };
 
 struct Options {
-  std::string filter, one_case, isa, backend = "CPU_ATTN";
+  std::string filter, one_case, isa, backend, gpu_runtime;
+  foveaDevice_t device = FOVEA_DEVICE_CPU;
+  int32_t ordinal = 0;
+  int case_timeout = 0;
   Mode mode = Mode::kCorrectness;
   uint64_t seed = 20241;
   int32_t sample = 250;
@@ -36,6 +42,8 @@ struct Options {
   bool self_test = false;
   int32_t shard = 0, shards = 1, threads = 0, max_failures = 20;
   double max_cost = 8e8, largest = 0;
+
+  bool on_gpu() const { return device != FOVEA_DEVICE_CPU; }
 };
 
 const char kUsage[] =
@@ -43,7 +51,9 @@ const char kUsage[] =
     "  --list                 print the cases instead of running them\n"
     "  --filter TEXT          only cases whose line contains TEXT, or matches it as a regular expression\n"
     "  --case \"KEY=VALUE ...\" only this case\n"
-    "  --backend NAME         default CPU_ATTN\n"
+    "  --device NAME          cpu (default), gpu, amd or nvidia; gpu:1 is the second GPU\n"
+    "  --gpu-runtime FILE     the GPU's runtime library, where it has none of the usual names\n"
+    "  --backend NAME         default CPU_ATTN, or ROCM_ATTN on a GPU\n"
     "  --isa NAME             cap the CPU kernels: portable, sse4, avx2, avx512, avx512_bf16, amx_bf16\n"
     "  --optional             a processor without that instruction set is a success, with every case skipped\n"
     "  --mode MODE            correctness (default), bitwise (run twice, compare bits), perf (time)\n"
@@ -52,7 +62,8 @@ const char kUsage[] =
     "  --all                  the whole grid (hours)\n"
     "  --only-grid, --only-list\n"
     "  --shard I/N            every N-th case, beginning with the I-th (from 1)\n"
-    "  --threads N            for every forward and for the reference\n"
+    "  --threads N            for every forward on a CPU and for the reference\n"
+    "  --case-timeout N       end the program with the case's line after N seconds in one case (default 180 on a GPU)\n"
     "  --max-cost X           largest case drawn from the grid, in nanoseconds of one core (default 8e8)\n"
     "  --largest X            leave out cases of the list whose cost is above X\n"
     "  --self-test            check that every line reads back as the case that printed it\n"
@@ -62,6 +73,17 @@ const char kUsage[] =
 [[noreturn]] void usage(const char* message) {
   fprintf(stderr, "fovea-test: %s\n%s", message, kUsage);
   exit(2);
+}
+
+void read_device(const std::string& value, Options* o) {
+  const size_t colon = value.find(':');
+  const std::string name = value.substr(0, colon);
+  if (name == "cpu") o->device = FOVEA_DEVICE_CPU;
+  else if (name == "gpu") o->device = FOVEA_DEVICE_GPU;
+  else if (name == "amd") o->device = FOVEA_DEVICE_AMD;
+  else if (name == "nvidia") o->device = FOVEA_DEVICE_NVIDIA;
+  else usage("unknown device");
+  if (colon != std::string::npos) o->ordinal = std::stoi(value.substr(colon + 1));
 }
 
 Options read_options(int argc, char** argv) {
@@ -77,6 +99,9 @@ Options read_options(int argc, char** argv) {
       else if (name == "--filter") o.filter = value();
       else if (name == "--case") o.one_case = value();
       else if (name == "--backend") o.backend = value();
+      else if (name == "--device") read_device(value(), &o);
+      else if (name == "--gpu-runtime") o.gpu_runtime = value();
+      else if (name == "--case-timeout") o.case_timeout = std::stoi(value());
       else if (name == "--isa") o.isa = value();
       else if (name == "--seed") o.seed = std::stoull(value());
       else if (name == "--sample") o.sample = std::stoi(value());
@@ -109,13 +134,15 @@ Options read_options(int argc, char** argv) {
       usage(("cannot read the value of " + name).c_str());
     }
   }
+  if (o.backend.empty()) o.backend = o.on_gpu() ? "ROCM_ATTN" : "CPU_ATTN";
+  if (o.case_timeout == 0 && o.on_gpu()) o.case_timeout = 180;
   return o;
 }
 
 std::vector<Case> choose_cases(const Options& o) {
   std::vector<Case> cases;
   if (!o.one_case.empty()) return {parse_case(o.one_case)};
-  if (!o.grid_only) cases = must_run_cases();
+  if (!o.grid_only) cases = must_run_cases(o.on_gpu());
   if (o.largest > 0) {
     std::erase_if(cases, [&](const Case& c) { return case_cost(c) > o.largest; });
   }
@@ -181,6 +208,28 @@ void run_case(Run& run, const Case& c, Mode mode) {
   throw Failure("no such check: " + c.check);
 }
 
+// A kernel that never ends blocks the host in the runtime, where nothing can be thrown: the alarm tells which case it was.
+char running_case[2048];
+
+void end_by_alarm(int) {
+  constexpr char kWords[] = "TIMED OUT in --case ";
+  (void)!write(STDOUT_FILENO, kWords, sizeof(kWords) - 1);
+  (void)!write(STDOUT_FILENO, running_case, strlen(running_case));
+  (void)!write(STDOUT_FILENO, "\n", 1);
+  _exit(1);
+}
+
+// After a fault on a GPU every later call fails: whether that is so.
+bool device_is_lost(const Run& run) {
+  if (!run.engine.on_gpu()) return false;
+  try {
+    run.engine.memory().synchronize();
+    return false;
+  } catch (const Failure&) {
+    return true;
+  }
+}
+
 int run_all(const Options& o) {
   foveaBackend_t backend = FOVEA_BACKEND_AUTO;
   if (foveaBackendFromName(o.backend.c_str(), &backend) != FOVEA_STATUS_SUCCESS) usage(foveaGetLastErrorMessage());
@@ -195,8 +244,9 @@ int run_all(const Options& o) {
   int32_t available = 0;
   char reason[512];
   FOVEA_OK(foveaBackendIsAvailable(backend, &available, reason, sizeof(reason)));
-  Run run(backend);
-  const std::string architecture = available ? run.engine.architecture() : "";
+  const std::unique_ptr<Run> made =
+      available ? std::make_unique<Run>(Target{backend, o.device, o.ordinal, o.gpu_runtime}) : nullptr;
+  const std::string architecture = available ? made->engine.architecture() : "";
   const bool other_isa = !o.isa.empty() && architecture != o.isa;
   if (!available || other_isa) {
     printf("%s: %s\n0 passed, 0 failed, %zu skipped\n", o.backend.c_str(),
@@ -204,9 +254,11 @@ int run_all(const Options& o) {
            cases.size());
     return o.optional ? 0 : kExitSkipped;
   }
+  Run& run = *made;
   printf("%s on %s, libfovea %s, %zu cases\n", o.backend.c_str(), architecture.c_str(), foveaGetVersionString(), cases.size());
   fflush(stdout);
   run.reference_threads = o.threads > 0 ? o.threads : 1;
+  if (o.case_timeout > 0) signal(SIGALRM, end_by_alarm);
 
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
@@ -219,6 +271,9 @@ int run_all(const Options& o) {
     const auto begin = Clock::now();
     const char* result = "passed";
     std::string why;
+    snprintf(running_case, sizeof(running_case), "\"%s\"", line.c_str());
+    alarm(static_cast<unsigned>(o.case_timeout));
+    run.engine.set_capture(c.capture);
     try {
       run_case(run, c, o.mode);
       ++passed;
@@ -231,13 +286,18 @@ int run_all(const Options& o) {
       result = "FAILED";
       why = failure.what();
     }
+    alarm(0);
     const auto now = Clock::now();
     if (o.verbose || !why.empty()) {
-      printf("%s %6.0f ms  fovea-test %s%s%s--case \"%s\"\n", result,
-             std::chrono::duration<double, std::milli>(now - begin).count(), o.isa.empty() ? "" : "--isa ", o.isa.c_str(),
-             o.isa.empty() ? "" : " ", line.c_str());
+      const std::string options = o.on_gpu() ? "--device gpu " : o.isa.empty() ? "" : "--isa " + o.isa + " ";
+      printf("%s %6.0f ms  fovea-test %s--case \"%s\"\n", result,
+             std::chrono::duration<double, std::milli>(now - begin).count(), options.c_str(), line.c_str());
       if (!why.empty()) printf("    %s\n", why.c_str());
       fflush(stdout);
+    }
+    if (!why.empty() && device_is_lost(run)) {
+      printf("the device is lost: %zu cases after this one were not run\n", cases.size() - i - 1);
+      break;
     }
     if (now - told > std::chrono::seconds(20)) {
       printf("... %zu of %zu after %.0f s\n", i + 1, cases.size(), std::chrono::duration<double>(now - start).count());

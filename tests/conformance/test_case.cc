@@ -183,6 +183,8 @@ const std::vector<Word>& words() {
       flag("plan", &Case::plan),
       flag("invariant", &Case::batch_invariant),
       flag("loose", &Case::loose_limits),
+      flag("capture", &Case::capture),
+      number("spare", &Case::spare_blocks),
       choice<Data>("data", &Case::data,
                    {{"normal", Data::kNormal},
                     {"large", Data::kLarge},

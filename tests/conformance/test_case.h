@@ -69,6 +69,8 @@ struct Case {
   bool plan = false;
   bool batch_invariant = false;
   bool loose_limits = false;  // metadata and workspace are made for larger batches
+  bool capture = false;       // every call under test is recorded in a graph, which is then launched
+  int32_t spare_blocks = 0;   // blocks of the cache that nobody uses, scattered between the others
   Data data = Data::kNormal;
   int32_t shared_prefix = 0;  // positions (whole blocks) that all sequences share
   int32_t repeat = 1;         // the list of sequences this many times

@@ -24,6 +24,7 @@ Workload::Workload(const Case& c, const DeviceMemory& memory, uint64_t block_see
     make_block_table(block_seed);
     make_cache();
   }
+  make_arrays();
   bind_reference();
   fill_rows();
   if (has_cache()) fill_cache();
@@ -147,6 +148,19 @@ void Workload::make_scalars() {
   }
 }
 
+void Workload::make_arrays() {
+  const auto upload = [&](DeviceBuffer& buffer, const std::vector<int32_t>& numbers) {
+    buffer = DeviceBuffer(*memory_, numbers.size() * sizeof(int32_t));
+    if (!numbers.empty()) std::memcpy(buffer.host(), numbers.data(), buffer.size());
+  };
+  upload(arrays.query_start_loc, query_start_loc_);
+  upload(arrays.seq_lens, seq_lens_);
+  upload(arrays.block_table, block_table_);
+  upload(arrays.causal_per_sequence, problem_.causal_per_sequence);
+  upload(arrays.range_start_loc, problem_.range_start_loc);
+  upload(arrays.ranges, problem_.ranges);
+}
+
 bool Workload::cached(int seq, int64_t t) const {
   const Sequence& s = sequences_[static_cast<size_t>(seq)];
   return t >= 0 && t < s.seq_len() && !(case_.dense && t >= s.context_len);
@@ -191,7 +205,7 @@ void Workload::make_block_table(uint64_t block_seed) {
       }
     }
   }
-  num_blocks_ = count + 1 + random.below(4);
+  num_blocks_ = count + 1 + random.below(4) + case_.spare_blocks;
   std::vector<int32_t> ids(static_cast<size_t>(num_blocks_));
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
   for (size_t i = ids.size(); i > 1; --i) std::swap(ids[i - 1], ids[static_cast<size_t>(random.below(static_cast<int32_t>(i)))]);
@@ -241,6 +255,7 @@ foveaForwardArgs_t Workload::forward_args() {
   args.output_scale = floats(output_scale);
   args.alibi_slopes = floats(alibi_slopes);
   args.sinks = case_.partial ? nullptr : floats(sinks);
+  args.stream = memory_->stream();
   args.flags = case_.partial ? FOVEA_FORWARD_PARTIAL_STATE : FOVEA_FORWARD_DEFAULT;
   if (case_.flag_by_call) args.causal = case_.mask == Mask::kNonCausal ? 2 : 1;
   return args;

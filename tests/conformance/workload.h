@@ -28,6 +28,11 @@ struct View {
   foveaTensor_t tensor() const;  // absent if the view is
 };
 
+// The metadata's arrays in the device's memory, for cases that lend them.
+struct BatchArrays {
+  DeviceBuffer query_start_loc, seq_lens, block_table, causal_per_sequence, range_start_loc, ranges;
+};
+
 // What the numbers of a vector are for.
 enum class Part : uint64_t { kQuery = 1, kKey = 2, kValue = 3 };
 
@@ -81,6 +86,7 @@ class Workload {
   std::vector<uint32_t> row_bits(int64_t first_token, int64_t num_tokens) const;
 
   View query, key, value, key_cache, value_cache, output, lse;
+  BatchArrays arrays;
   DeviceBuffer q_scale, k_scale, v_scale, output_scale, alibi_slopes, sinks;
 
  private:
@@ -90,6 +96,7 @@ class Workload {
   void make_rows();
   void make_cache();
   void make_scalars();
+  void make_arrays();
   void fill_rows();
   void fill_cache();
   void bind_reference();

@@ -58,14 +58,17 @@ foveaTensor_t View::tensor() const {
 
 DeviceBuffer* Workload::new_buffer(int64_t elements, Type type) {
   const size_t size = bytes_of(type);
-  const size_t misalignment = case_.element_aligned ? size * 3 : 0;
+  // A GPU asks for 16 bytes.
+  const size_t misalignment = !case_.element_aligned ? 0 : memory_->host_visible() ? size * 3 : 16;
   buffers_.push_back(std::make_unique<DeviceBuffer>(*memory_, static_cast<size_t>(elements) * size, misalignment));
   fill_nan(buffers_.back().get(), type);
   return buffers_.back().get();
 }
 
 std::vector<DeviceBuffer*> Workload::all_buffers() {
-  std::vector<DeviceBuffer*> all = {&q_scale, &k_scale, &v_scale, &output_scale, &alibi_slopes, &sinks};
+  std::vector<DeviceBuffer*> all = {&q_scale, &k_scale, &v_scale, &output_scale, &alibi_slopes, &sinks,
+                                    &arrays.query_start_loc, &arrays.seq_lens, &arrays.block_table,
+                                    &arrays.causal_per_sequence, &arrays.range_start_loc, &arrays.ranges};
   for (const auto& buffer : buffers_) all.push_back(buffer.get());
   return all;
 }
@@ -74,7 +77,7 @@ void Workload::make_rows() {
   const Case& c = case_;
   const int64_t tokens = num_tokens() + kExtraTokens;
   // On a device whose loads are wide, padding keeps rows aligned; a CPU takes any.
-  const int64_t unit = memory_->host_visible ? 1 : 16;
+  const int64_t unit = memory_->host_visible() ? 1 : 16;
   const auto make = [&](Type type, int64_t heads, int64_t size, RowMemory kind) {
     const int64_t head_stride = kind == RowMemory::kPadded ? size + 5 * unit : size;
     const int64_t token_stride = heads * head_stride + (kind == RowMemory::kPadded ? 3 * unit : 0);
@@ -121,7 +124,7 @@ void Workload::make_cache() {
   const Case& c = case_;
   const int64_t blocks = num_blocks_, block = c.block_size, heads = c.num_kv_heads;
   const int64_t x = 16 / static_cast<int64_t>(bytes_of(c.cache));
-  const int64_t unit = memory_->host_visible ? 1 : x;
+  const int64_t unit = memory_->host_visible() ? 1 : x;
   const bool vectorized = c.layout == Layout::kVectorized;
   const auto shape_of = [&](View& view, std::vector<int64_t> shape, std::vector<int64_t> strides) {
     view.type = c.cache;
@@ -160,10 +163,11 @@ void Workload::make_cache() {
       head_stride = block * size;
       block_stride = heads * head_stride;
     } else if (c.cache_memory == CacheMemory::kInterleaved) {  // [.., heads, key then value]
-      head_stride = sizes[0] + sizes[1];
+      const int64_t value_at = (sizes[0] + unit - 1) / unit * unit;
+      head_stride = value_at + (sizes[1] + unit - 1) / unit * unit;
       row_stride = heads * head_stride;
       block_stride = block * row_stride;
-      if (i == 1) value_cache.offset = sizes[0];
+      if (i == 1) value_cache.offset = value_at;
     }
     shape_of(*views[i], {blocks, block, heads, size}, {block_stride, row_stride, head_stride, 1});
   }
@@ -312,6 +316,12 @@ void Workload::check_memory() {
                                     {"output_scale", &output_scale},
                                     {"alibi_slopes", &alibi_slopes},
                                     {"sinks", &sinks},
+                                    {"query_start_loc", &arrays.query_start_loc},
+                                    {"seq_lens", &arrays.seq_lens},
+                                    {"block_table", &arrays.block_table},
+                                    {"causal_per_sequence", &arrays.causal_per_sequence},
+                                    {"range_start_loc", &arrays.range_start_loc},
+                                    {"ranges", &arrays.ranges},
                                     {"output", output.buffer},
                                     {"lse", lse.buffer}}) {
     if (!buffer) continue;
