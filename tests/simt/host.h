@@ -180,6 +180,14 @@ inline Quad global_load_quad(const Pointer& from, const Bool& mask) {
 inline Quad global_load_half_quad(const Pointer& from, const Bool& mask) {
   return detail::load_words(from, mask, 2, GlobalUse::kLoad);
 }
+// Delivered at once: what is half a piece only is seldom.
+template <bool kAll>
+void copy_async8(const Workgroup& wg, const Bool& mask, const Int& to, const Pointer& from, const Bool& load) {
+  const Bool here = kAll ? Bool(true) : mask;
+  const Quad q = global_load_half_quad(from, here & load);
+  lds_store(wg, to, float_of(q.w[0]), here);
+  lds_store(wg, to + 4, float_of(q.w[1]), here);
+}
 inline void global_store_quad(const Lane<char*>& to, const Quad& q, const Bool& mask) {
   for (int i = 0; i < kWaveSize; ++i) {
     if (!mask.v[i] || !check_global(i, to.v[i], 16, 16, GlobalUse::kStore)) continue;
@@ -232,6 +240,9 @@ inline int arrive(const Workgroup& wg, int32_t* counter, int lds) {
 
 struct F16 {};
 struct BF16 {};
+
+// fp8 is widened by the arithmetic of numbers.h.
+inline constexpr bool kConvertsFp8 = false;
 
 template <class T>
 struct Pack16;

@@ -8,7 +8,7 @@ namespace fovea::hip::host {
 
 template <class Type, int kHeadSize, int kKind, bool kFeatures>
 TileInstance tile_instance() {
-  using Traits = TileTraits<Type, kHeadSize, kKind, kFeatures>;
+  using Traits = TileTraits<Type, kHeadSize, kKind, false, kFeatures>;
   return {Traits::kThreads, Traits::kLdsBytes,
           [](const ForwardParams& params, const Workgroup& wg) { TileKernel<Traits>(params, wg).run(); }};
 }

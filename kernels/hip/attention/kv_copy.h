@@ -75,6 +75,19 @@ struct TileCopy {
     }
   }
 
+  // As some_rows, but done when it returns: for rows that do not need to be copied ahead.
+  template <class Load>
+  static FOVEA_DEVICE void move_rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen,
+                                     Load load) {
+#pragma unroll
+    for (int c = 0; c < kCopies; ++c) {
+      const Int row = row_of(wg, c), piece = piece_of(wg, c);
+      const Bool here = takes_part(wg, c);
+      const Quad q = global_load_quad(from + to_long(row * row_stride + piece * 16), here & load(row) & (piece * 16 < row_bytes));
+      lds_store_quad(wg, swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16), q, here);
+    }
+  }
+
   // Makes the values of keys that load() refuses zeros in a transposed tile that has arrived.
   template <class Load>
   static FOVEA_DEVICE void hide_transposed(const Workgroup& wg, int tile, Load load) {

@@ -8,20 +8,21 @@
 // would save a launch and cost counters that somebody has to clear, because workspace is anybody's, and fences.
 #pragma once
 
-#include "kernels/hip/attention/kv_copy.h"
+#include "kernels/hip/attention/fp8_copy.h"
 #include "kernels/hip/attention/write_rows.h"
 
 namespace fovea::hip {
 
 // What one instance is compiled for.
-template <class Type_, int kHeadSize_, int kKind_, bool kFeatures_>
+template <class Type_, int kHeadSize_, int kKind_, bool kFp8_, bool kFeatures_>
 struct TileTraits {
   using Type = Type_;
   static constexpr int kHeadSize = kHeadSize_;  // of query, key and value, each padded to it
   static constexpr int kKind = kKind_;
+  static constexpr bool kFp8 = kFp8_;            // of the cache, not of this step's keys
   static constexpr bool kFeatures = kFeatures_;  // soft cap, ALiBi, prefix ranges
-  static constexpr TileShape kShape = TargetShapes::of(kHeadSize, kKind);
-  static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind);
+  static constexpr TileShape kShape = TargetShapes::of(kHeadSize, kKind, kFp8);
+  static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind, kFp8);
   static_assert(TargetShapes::kWaveSize == kWaveSize);
   static constexpr int kRows = rows_of_kind(kKind);
   static constexpr int kWaveRows = kShape.wave_rows;
@@ -35,6 +36,9 @@ struct TileTraits {
 
   static constexpr int kTileBytes = kSizes.tile_bytes;
   static constexpr int kTilesAt = kSizes.tiles_at;
+  static constexpr int kStageBytes = kSizes.stage_bytes;
+  static constexpr int kStagesAt = kSizes.stages_at;
+  static constexpr int kTiles = kFp8 ? kShape.wide_tiles : kStages;
   static constexpr int kStateStride = kSizes.state_stride;
   static constexpr int kStateParts = kShape.state_parts;
   static constexpr int kStateRows = kSizes.state_rows;
@@ -55,6 +59,10 @@ struct TileKernel {
   static constexpr bool kFeatures = Traits::kFeatures;
   using Ops = Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
   using Copy = TileCopy<kPieces, kTileKeys, kThreads>;
+  using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
+  static constexpr bool kFp8 = Traits::kFp8;
+  // Scores are in the exp2 domain before the softmax sees them, not as they come from the product.
+  static constexpr bool kScaled = Traits::kFeatures || kFp8;
   using RowValues = typename Ops::RowValues;
 
   const ForwardParams& p;
@@ -77,8 +85,11 @@ struct TileKernel {
   FOVEA_DEVICE int tile_end(int i) const {
     return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? context_end : entry.kv_end);
   }
-  FOVEA_DEVICE static int key_place(int stage) { return Traits::kTilesAt + stage * 2 * Traits::kTileBytes; }
-  FOVEA_DEVICE static int value_place(int stage) { return key_place(stage) + Traits::kTileBytes; }
+  // Where a tile of 16-bit elements lies, and a stage of copies: the same place, unless stages hold fp8.
+  FOVEA_DEVICE static int key_place(int tile) { return Traits::kTilesAt + tile * 2 * Traits::kTileBytes; }
+  FOVEA_DEVICE static int value_place(int tile) { return key_place(tile) + Traits::kTileBytes; }
+  FOVEA_DEVICE static int key_stage(int stage) { return Traits::kStagesAt + stage * 2 * Traits::kStageBytes; }
+  FOVEA_DEVICE static int value_stage(int stage) { return key_stage(stage) + Traits::kStageBytes; }
 
   FOVEA_DEVICE bool has_ranges() const { return kFeatures && p.layer.prefix_ranges != PrefixRanges::kNone; }
 
@@ -139,6 +150,7 @@ struct TileKernel {
     const int begin = tile_begin(i), end = tile_end(i);
     const int key_bytes = layer.head_size * 2, value_bytes = layer.head_size_v * 2;
     const bool dense = i >= context_tiles;
+    if (kFp8 && dense) return;  // widen moves them
     const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
     const int value_row = static_cast<int>(dense ? p.value.row_stride : p.value_cache.row_stride);
     const char* key_base = dense ? p.key.data + kv_head * p.key.head_stride : p.key_cache.data + kv_head * p.key_cache.head_stride;
@@ -164,7 +176,20 @@ struct TileKernel {
         v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(blocks.within[g], value_row));
         if (block < 0) last = 0;
       }
-      if (!dense && layer.vectorized) {
+      if constexpr (kFp8) {
+        const auto load = [&](Int row) {
+          return has_ranges() ? (row < last) & wanted(row + t, end) : (row >= first) & (row < last);
+        };
+        if (layer.vectorized) {
+          Narrow::issue(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
+                        key_stage(stage), g, load);
+          Narrow::issue(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
+                        value_stage(stage), g, [&](Int row) { return row * 0 < last; });
+        } else {
+          Narrow::issue(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, load);
+          Narrow::issue(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, load);
+        }
+      } else if (!dense && layer.vectorized) {
         if (has_ranges()) first = 0;
         Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
         Copy::vectorized_values(here, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g, last);
@@ -176,6 +201,34 @@ struct TileKernel {
         Copy::rows(here, k, key_row, key_bytes, key_place(stage), g, first, last);
         Copy::rows(here, v, value_row, value_bytes, value_place(stage), g, first, last);
       }
+    }
+  }
+
+  // Makes 16-bit tiles of what this thread copied of tile i, or moves dense rows there.
+  FOVEA_DEVICE void widen(int i, int stage, int tile) const {
+    const Layer& layer = p.layer;
+    const int begin = tile_begin(i), end = tile_end(i);
+    if (i >= context_tiles) {
+      const auto move = [&](const Rows& rows_of, int head_size, int to) {
+        const char* base = rows_of.data + kv_head * rows_of.head_stride;
+#pragma unroll
+        for (int g = 0; g < kSixteens; ++g) {
+          const int t = begin + g * 16;
+          const int64_t token = s.first_token + (t - s.context_len);
+          Copy::move_rows(wg, base + token * rows_of.row_stride, static_cast<int>(rows_of.row_stride), head_size * 2, to, g,
+                          [&](Int row) { return wanted(row + t, end); });
+        }
+      };
+      move(p.key, layer.head_size, key_place(tile));
+      move(p.value, layer.head_size_v, value_place(tile));
+      return;
+    }
+    const Fp8Order keys = layer.vectorized ? kFp8VectorizedKeys : kFp8Rows;
+    const Fp8Order values = layer.vectorized ? kFp8VectorizedValues : kFp8Rows;
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      Narrow::widen(wg, keys, layer.cache_type, key_stage(stage), key_place(tile), g);
+      Narrow::widen(wg, values, layer.cache_type, value_stage(stage), value_place(tile), g);
     }
   }
 
@@ -239,6 +292,9 @@ struct TileKernel {
 #pragma unroll
     for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Float(0.0f);
 
+    const int scale_head = layer.scales_per_head ? kv_head : 0;
+    const float k_scale = kFp8 && p.k_scale != nullptr ? p.k_scale[scale_head] : 1.0f;
+    const float v_scale = kFp8 && p.v_scale != nullptr ? p.v_scale[scale_head] : 1.0f;
     Blocks blocks;
     BlockWalk walk = {entry.kv_begin / layer.block_size, entry.kv_begin % layer.block_size};
     typename Ops::Query query;
@@ -263,14 +319,20 @@ struct TileKernel {
 
     int stage = 0;
     for (int i = 0; i < num_tiles; ++i) {
-      if (i > 0) {
+      const int tile = kFp8 ? i % Traits::kTiles : stage;
+      if constexpr (kFp8) {
+        copy_wait<Traits::kStages - 2>();
+        if (Traits::kTiles == 1 && i > 0) wg.barrier();  // the tile before was read
+        widen(i, stage, tile);
+        wg.barrier();
+      } else if (i > 0) {
         copy_wait<Traits::kStages - 2>();
         wg.barrier();
       }
       const int begin = tile_begin(i), end = tile_end(i);
       const bool transposed = layer.vectorized && i < context_tiles;
       if (transposed && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
-        Copy::hide_transposed(wg, value_place(stage), [&](Int key) { return wanted(key + begin, end); });
+        Copy::hide_transposed(wg, value_place(tile), [&](Int key) { return wanted(key + begin, end); });
         wg.barrier();
       }
       // The stage before this one was read before the barrier.
@@ -281,12 +343,12 @@ struct TileKernel {
 
       typename Ops::Scores scores;
       const int first = key_wave * kWaveKeys;
-      Ops::scores(wg, query, key_place(stage), first, scores);
+      Ops::scores(wg, query, key_place(tile), first, scores);
 
       float factor = c;
-      if constexpr (kFeatures) {
+      if constexpr (kScaled) {
         factor = 1.0f;
-        change_scores(scores, begin + first, position, slope, c);
+        change_scores(scores, begin + first, position, slope, kFp8 && i < context_tiles ? c * k_scale : c);
       }
       const bool interior = begin + first >= needed.all.begin && begin + first + kWaveKeys <= uniform_min(needed.all.end, end);
       if (!interior) {
@@ -305,16 +367,22 @@ struct TileKernel {
         }
       }
       soften(scores, sums, max, sum, factor);
+      if constexpr (kFp8) {
+        if (i < context_tiles && v_scale != 1.0f) {
+#pragma unroll
+          for (int j = 0; j < Ops::kScoreSlots; ++j) Ops::score(scores, j) = Ops::score(scores, j) * v_scale;
+        }
+      }
       if (transposed) {
-        Ops::template values<true, kTileKeys>(wg, scores, value_place(stage), first, sums);
+        Ops::template values<true, kTileKeys>(wg, scores, value_place(tile), first, sums);
       } else {
-        Ops::template values<false, kTileKeys>(wg, scores, value_place(stage), first, sums);
+        Ops::template values<false, kTileKeys>(wg, scores, value_place(tile), first, sums);
       }
       stage = stage + 1 == Traits::kStages ? 0 : stage + 1;
     }
     copy_wait<0>();
 #pragma unroll
-    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * (kFeatures ? 1.0f : c);
+    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * (kScaled ? 1.0f : c);
     Ops::row_sum(sum);
     wg.barrier();
   }
@@ -327,13 +395,13 @@ struct TileKernel {
 #pragma unroll
     for (int i = 0; i < Ops::kScoreSlots; ++i) {
       Float& x = Ops::score(scores, i);
-      if (cap > 0.0f) {
+      if (kFeatures && cap > 0.0f) {
         // tanh(y) = 1 - 2 / (1 + exp(2 y)); c already holds log2(e).
         x = (1.0f - 2.0f / (1.0f + exp2_fast(x * inner))) * (cap * kLog2E);
       } else {
         x = x * c;
       }
-      if (layer.alibi != Alibi::kNone) {
+      if (kFeatures && layer.alibi != Alibi::kNone) {
         const int r = Ops::score_row_slot(i);
         Float distance = to_float(lane_abs(position[r] - (Ops::score_key(wg.lane, i) + first)));
         if (layer.alibi == Alibi::kSqrt) distance = lane_sqrt(distance);

@@ -185,6 +185,12 @@ FOVEA_DEVICE void copy_async16(const Workgroup& wg, Bool mask, Int to, Pointer f
   const Words4 q = *global_at<Words4>(source);
   if (kAll || mask) *lds_at<Words4>(wg, to) = q;
 }
+template <bool kAll>
+FOVEA_DEVICE void copy_async8(const Workgroup& wg, Bool mask, Int to, Pointer from, Bool load) {
+  const char* source = load & (kAll | mask) ? from : reinterpret_cast<const char*>(nothing_to_read);
+  const Words2 q = *global_at<Words2>(source);
+  if (kAll || mask) *lds_at<Words2>(wg, to) = q;
+}
 // Copies have arrived when they have been issued; barriers order them.
 FOVEA_DEVICE void copy_commit() {}
 template <int kPending>
@@ -281,6 +287,9 @@ FOVEA_DEVICE void global_min(uint32_t* to, Uint value, Bool mask) {
 
 struct F16 {};
 struct BF16 {};
+
+// fp8 is widened by the arithmetic of numbers.h.
+inline constexpr bool kConvertsFp8 = false;
 
 // The lower, or the upper, 16 bits of each as one word.
 FOVEA_DEVICE Uint join_low(Uint low, Uint high) { return __builtin_amdgcn_perm(high, low, 0x05040100u); }

@@ -58,6 +58,17 @@ FOVEA_DEVICE Float from_fp8(Uint byte, DataType type) {
   return select(nan, float_of(Uint(0x7fc00000u)), float_of(bits_of(magnitude_value) | sign));
 }
 
+// Four fp8 elements to two pairs of Type.
+template <class Type>
+FOVEA_DEVICE void widen_fp8(Uint bytes, DataType type, Uint& low, Uint& high) {
+  if constexpr (kConvertsFp8) {
+    if (type == DataType::kE5M2) return convert_fp8<Type, true>(bytes, low, high);
+    if (type == DataType::kE4M3FN) return convert_fp8<Type, false>(bytes, low, high);
+  }
+  low = Pack16<Type>::pack(from_fp8(bytes & 0xffu, type), from_fp8((bytes >> 8) & 0xffu, type));
+  high = Pack16<Type>::pack(from_fp8((bytes >> 16) & 0xffu, type), from_fp8(bytes >> 24, type));
+}
+
 // Four elements at element index `element` of a row.
 FOVEA_DEVICE void store_elements(Lane<char*> row, Int element, DataType type, float scale, const Float (&v)[4], Bool mask) {
   if (type == DataType::kF32) {

@@ -111,6 +111,13 @@ FOVEA_DEVICE void copy_async16(const Workgroup& wg, Bool mask, Int to, Pointer f
         "l"(from), "r"(static_cast<int>(load)));
   }
 }
+template <bool kAll>
+FOVEA_DEVICE void copy_async8(const Workgroup& wg, Bool mask, Int to, Pointer from, Bool load) {
+  if (kAll || mask) {
+    asm volatile("{ .reg .pred ignore; setp.eq.s32 ignore, %2, 0; cp.async.ca.shared.global [%0], [%1], 8, ignore; }" ::"r"(wg.lds + to),
+                 "l"(from), "r"(static_cast<int>(load)));
+  }
+}
 FOVEA_DEVICE void copy_commit() { asm volatile("cp.async.commit_group;"); }
 // Waits until at most kPending of this wave's committed groups are under way.
 template <int kPending>
@@ -208,8 +215,12 @@ FOVEA_DEVICE void global_min(uint32_t* to, Uint value, Bool mask) {
 }
 // --- numbers ---------------------------------------------------------------------------------------------------------
 
-struct F16 {};
-struct BF16 {};
+struct F16 {
+  static constexpr bool kIsBF16 = false;
+};
+struct BF16 {
+  static constexpr bool kIsBF16 = true;
+};
 
 template <class T>
 struct Pack16;
@@ -241,6 +252,31 @@ struct Pack16<BF16> {
   static FOVEA_DEVICE Float low(Uint pair) { return __uint_as_float(pair << 16); }
   static FOVEA_DEVICE Float high(Uint pair) { return __uint_as_float(pair & 0xffff0000u); }
 };
+
+// Whether the hardware widens the OCP flavours of fp8.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 890
+inline constexpr bool kConvertsFp8 = true;
+#else
+inline constexpr bool kConvertsFp8 = false;
+#endif
+
+// Four fp8 elements to two pairs.
+template <class T, bool kE5M2>
+FOVEA_DEVICE void convert_fp8(Uint bytes, Uint& low, Uint& high) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 890
+  if constexpr (kE5M2) {
+    asm("{ .reg .b16 a, b; mov.b32 {a, b}, %2; cvt.rn.f16x2.e5m2x2 %0, a; cvt.rn.f16x2.e5m2x2 %1, b; }" : "=r"(low), "=r"(high) : "r"(bytes));
+  } else {
+    asm("{ .reg .b16 a, b; mov.b32 {a, b}, %2; cvt.rn.f16x2.e4m3x2 %0, a; cvt.rn.f16x2.e4m3x2 %1, b; }" : "=r"(low), "=r"(high) : "r"(bytes));
+  }
+  if constexpr (T::kIsBF16) {
+    low = Pack16<T>::pack(Pack16<F16>::low(low), Pack16<F16>::high(low));
+    high = Pack16<T>::pack(Pack16<F16>::low(high), Pack16<F16>::high(high));
+  }
+#else
+  low = high = bytes;
+#endif
+}
 
 // --- matrices: ldmatrix and mma.sync; the tiles above them are in nvidia_tiles.h ------------------------------------
 

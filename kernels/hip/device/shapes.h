@@ -13,6 +13,7 @@ struct TileShape {
   int workgroups;    // per compute unit at least: bounds a lane's registers
   int state_parts;   // the rows' states go through shared memory in this many parts
   bool query_first;  // queries are in registers before the first tile is copied, and tiles take their place
+  int wide_tiles;    // with an fp8 cache: widened tiles in shared memory, 1 or 2, besides the stages, which hold fp8
 };
 
 constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind == kMedium ? kMediumRows : kLargeRows; }
@@ -21,14 +22,16 @@ constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind
 struct TileSizes {
   int threads;
   int query_bytes;
-  int tile_bytes;     // keys or values of one stage
-  int tiles_at;       // offset of the first stage
+  int tile_bytes;     // keys or values of one tile, 16 bits each
+  int stage_bytes;    // keys or values of one stage
+  int stages_at;      // offset of the first stage
+  int tiles_at;       // offset of the first tile: the same, unless stages hold fp8
   int state_stride;   // floats of a row's sums
   int state_rows;     // of one part
   int lds_bytes;
 };
 
-constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_size, int kind) {
+constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_size, int kind, bool fp8) {
   TileSizes s = {};
   const int rows = rows_of_kind(kind);
   s.threads = rows / shape.wave_rows * shape.key_waves * wave_size;
@@ -37,7 +40,9 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   s.tiles_at = shape.query_first ? 0 : s.query_bytes;
   s.state_stride = head_size + 4;
   s.state_rows = rows / shape.state_parts;
-  s.lds_bytes = s.tiles_at + shape.stages * 2 * s.tile_bytes;
+  s.stage_bytes = fp8 ? s.tile_bytes / 2 : s.tile_bytes;
+  s.stages_at = s.tiles_at + (fp8 ? shape.wide_tiles * 2 * s.tile_bytes : 0);
+  s.lds_bytes = s.stages_at + shape.stages * 2 * s.stage_bytes;
   const int state_bytes = shape.key_waves * s.state_rows * (s.state_stride + 2) * 4;
   if (s.lds_bytes < s.query_bytes) s.lds_bytes = s.query_bytes;
   if (s.lds_bytes < state_bytes) s.lds_bytes = state_bytes;

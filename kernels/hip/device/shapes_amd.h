@@ -10,11 +10,12 @@ namespace fovea::hip {
 struct CdnaShapes {
   static constexpr int kWaveSize = 64;
 
-  static constexpr TileShape of(int head_size, int kind) {
+  static constexpr TileShape of(int head_size, int kind, bool) {
     const bool wide = head_size > 128;
     TileShape s = {};
     s.stages = 2;
     s.query_first = true;
+    s.wide_tiles = 1;
     s.workgroups = wide ? 1 : 2;
     if (kind == kSmall) {
       s.wave_rows = 16;
@@ -42,11 +43,12 @@ struct CdnaShapes {
 struct Gfx950Shapes {
   static constexpr int kWaveSize = 64;
 
-  static constexpr TileShape of(int head_size, int kind) {
+  static constexpr TileShape of(int head_size, int kind, bool) {
     const bool wide = head_size > 128;
     TileShape s = {};
     s.stages = 2;
     s.query_first = true;
+    s.wide_tiles = 1;
     s.workgroups = wide ? 1 : 2;
     if (kind == kSmall) {
       s.wave_rows = 16;
@@ -72,11 +74,12 @@ struct Gfx950Shapes {
 struct RdnaShapes {
   static constexpr int kWaveSize = 32;
 
-  static constexpr TileShape of(int head_size, int kind) {
+  static constexpr TileShape of(int head_size, int kind, bool) {
     const bool wide = head_size > 128;
     TileShape s = {};
     s.stages = 2;
     s.query_first = true;
+    s.wide_tiles = 1;
     s.workgroups = 1;
     s.wave_rows = 16;
     s.key_waves = kind != kSmall ? 1 : wide ? 2 : 4;

@@ -42,12 +42,12 @@
 
 #endif
 
-#define FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FEATURES) \
-  fovea::hip::TileTraits<fovea::hip::device::TYPE, HEAD_SIZE, fovea::hip::KIND, FEATURES>
+#define FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES) \
+  fovea::hip::TileTraits<fovea::hip::device::TYPE, HEAD_SIZE, fovea::hip::KIND, FP8, FEATURES>
 
-#define FOVEA_TILE_KERNEL(NAME, TYPE, HEAD_SIZE, KIND, FEATURES)                                              \
-  FOVEA_KERNEL(NAME, fovea::hip::ForwardParams, (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FEATURES)::kThreads), \
-               (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FEATURES)::kWorkgroupsPerUnit),                      \
-               fovea::hip::TileKernel<FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FEATURES)>)
+#define FOVEA_TILE_KERNEL(NAME, TYPE, HEAD_SIZE, KIND, FP8, FEATURES)                                              \
+  FOVEA_KERNEL(NAME, fovea::hip::ForwardParams, (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kThreads), \
+               (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kWorkgroupsPerUnit),                      \
+               fovea::hip::TileKernel<FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)>)
 
 #endif

@@ -6,10 +6,11 @@
 #include "kernels/hip/device/shapes_nvidia.h"
 
 // The compiler of the kernels defines a host symbol of the same name for each, whose address the runtime knows.
-#define FOVEA_KINDS(X, TYPE, SIZE)                                                                                     \
-  X(fovea_attention_##TYPE##_##SIZE##_small) X(fovea_attention_##TYPE##_##SIZE##_small_features)                       \
-  X(fovea_attention_##TYPE##_##SIZE##_medium) X(fovea_attention_##TYPE##_##SIZE##_medium_features)                     \
-  X(fovea_attention_##TYPE##_##SIZE##_large) X(fovea_attention_##TYPE##_##SIZE##_large_features)
+#define FOVEA_VARIANTS(X, NAME) X(NAME) X(NAME##_features) X(NAME##_fp8) X(NAME##_fp8_features)
+#define FOVEA_KINDS(X, TYPE, SIZE)                         \
+  FOVEA_VARIANTS(X, fovea_attention_##TYPE##_##SIZE##_small)  \
+  FOVEA_VARIANTS(X, fovea_attention_##TYPE##_##SIZE##_medium) \
+  FOVEA_VARIANTS(X, fovea_attention_##TYPE##_##SIZE##_large)
 #define FOVEA_SIZES(X, TYPE) \
   FOVEA_KINDS(X, TYPE, 64) FOVEA_KINDS(X, TYPE, 96) FOVEA_KINDS(X, TYPE, 128) FOVEA_KINDS(X, TYPE, 192) FOVEA_KINDS(X, TYPE, 256)
 
@@ -39,19 +40,19 @@ const void* address(void (*kernel)()) { return reinterpret_cast<const void*>(ker
 
 }  // namespace
 
-const void* attention_kernel(ComputeType type, int head_size_bucket, WorkKind kind, bool features) {
+const void* attention_kernel(ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features) {
 #define FOVEA_ADDRESS(NAME) address(NAME),
-  // By compute type, head size, kind and features.
-  static const void* const kernels[kNumComputeTypes][kNumBuckets * kNumKinds * 2] = {{FOVEA_SIZES(FOVEA_ADDRESS, f16)},
+  // By compute type; head size, kind, fp8 cache and features.
+  static const void* const kernels[kNumComputeTypes][kNumBuckets * kNumKinds * 4] = {{FOVEA_SIZES(FOVEA_ADDRESS, f16)},
                                                                                     {FOVEA_SIZES(FOVEA_ADDRESS, bf16)}};
   int bucket = 0;
   while (kHeadSizeBuckets[bucket] != head_size_bucket) ++bucket;
-  return kernels[type][(bucket * kNumKinds + kind) * 2 + (features ? 1 : 0)];
+  return kernels[type][(bucket * kNumKinds + kind) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0)];
 }
 
-TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKind kind) {
+TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKind kind, bool fp8) {
   const auto sizes = [&](auto shapes) {
-    return tile_sizes(shapes.of(head_size_bucket, kind), shapes.kWaveSize, head_size_bucket, kind);
+    return tile_sizes(shapes.of(head_size_bucket, kind, fp8), shapes.kWaveSize, head_size_bucket, kind, fp8);
   };
   if (strncmp(architecture, "sm_", 3) == 0) return sizes(NvidiaShapes());
   if (strncmp(architecture, "gfx95", 5) == 0) return sizes(Gfx950Shapes());

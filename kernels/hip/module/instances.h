@@ -14,11 +14,11 @@ enum ComputeType : int32_t { kComputeF16 = 0, kComputeBF16 = 1, kNumComputeTypes
 
 inline constexpr int kHeadSizeBuckets[] = {64, 96, 128, 192, 256};
 
-// The host's address of the attention kernel, to be launched with the sizes of attention_sizes.
-const void* attention_kernel(ComputeType type, int head_size_bucket, WorkKind kind, bool features);
+// The host's address of the attention kernel, to be launched with the sizes of attention_sizes. fp8: of the cache.
+const void* attention_kernel(ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features);
 
 // Threads and shared memory on an architecture ("gfx942", "sm_90").
-TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKind kind);
+TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKind kind, bool fp8);
 
 // Launch sizes of the other kernels.
 struct SupportKernel {

@@ -160,11 +160,11 @@ int32_t launch(const void* function, dim3 grid, int threads, int lds_bytes, cons
   return kSuccess;
 }
 
-// The kernels move 16 bytes at a time.
-int32_t check_alignment(const char* name, int64_t stride_bytes, const char* axis, FoveaModuleMessage message) {
-  if (stride_bytes % 16 == 0) return kSuccess;
-  return report(message, kNotSupported, "%s: the stride of its %s is %lld bytes, on a GPU it must be a multiple of 16", name, axis,
-                static_cast<long long>(stride_bytes));
+// The kernels move 16 bytes at a time, of an fp8 cache also 8.
+int32_t check_alignment(const char* name, int64_t stride_bytes, const char* axis, FoveaModuleMessage message, int multiple = 16) {
+  if (stride_bytes % multiple == 0) return kSuccess;
+  return report(message, kNotSupported, "%s: the stride of its %s is %lld bytes, on a GPU it must be a multiple of %d", name, axis,
+                static_cast<long long>(stride_bytes), multiple);
 }
 
 int32_t check_rows(const char* name, const Rows& rows, FoveaModuleMessage message) {
@@ -173,15 +173,16 @@ int32_t check_rows(const char* name, const Rows& rows, FoveaModuleMessage messag
   return check_alignment(name, rows.head_stride, "heads", message);
 }
 
-int32_t check_cache(const char* name, const Cache& cache, bool vectorized, FoveaModuleMessage message) {
+int32_t check_cache(const char* name, const Cache& cache, bool vectorized, bool fp8, FoveaModuleMessage message) {
   if (cache.data == nullptr) return kSuccess;
-  if (const int32_t status = check_alignment(name, cache.block_stride, "blocks", message); status != kSuccess) return status;
-  if (const int32_t status = check_alignment(name, cache.head_stride, "heads", message); status != kSuccess) return status;
+  const int multiple = fp8 && !vectorized ? 8 : 16;
+  if (const int32_t status = check_alignment(name, cache.block_stride, "blocks", message, multiple); status != kSuccess) return status;
+  if (const int32_t status = check_alignment(name, cache.head_stride, "heads", message, multiple); status != kSuccess) return status;
   if (cache.block_stride >= int64_t{1} << 32) {
     return report(message, kNotSupported, "%s: a block spans %lld bytes, on a GPU it must be less than 4 GiB", name,
                   static_cast<long long>(cache.block_stride));
   }
-  return check_alignment(name, vectorized ? cache.group_stride : cache.row_stride, vectorized ? "head elements" : "rows", message);
+  return check_alignment(name, vectorized ? cache.group_stride : cache.row_stride, vectorized ? "head elements" : "rows", message, multiple);
 }
 
 #define FOVEA_HIP_CHECK(call)                                       \
@@ -217,8 +218,8 @@ void check_layer(const char*, const FoveaModuleLayer& layer, FoveaModuleReasons 
   const auto add = [&](int32_t code, const char* sentence) { reasons.add(reasons.user, code, sentence); };
   const int32_t type = compute_type(layer);
   if (type == kTypeF32) add(kReasonDataType, "query data type f32: the GPU kernels take f16, bf16 and fp8 queries");
-  if (layer.attention_type != kEncoder && layer.cache_type != type) {
-    add(kReasonKvCacheDataType, "KV cache data type: the GPU kernels take a cache of the query's type (bf16 for fp8 queries)");
+  if (layer.attention_type != kEncoder && layer.cache_type != type && !is_fp8(layer.cache_type)) {
+    add(kReasonKvCacheDataType, "KV cache data type: the GPU kernels take fp8 or the query's type (bf16 for fp8 queries)");
   }
   if (layer.dense_type != type) {
     add(kReasonDataType, "key and value data type: the GPU kernels take those of the query's type (bf16 for fp8 queries)");
@@ -252,8 +253,8 @@ int32_t kernel_create(FoveaModuleContext& context, const FoveaModuleLayer& confi
   const int bucket = head_size_bucket(config);
   for (int k = 0; k < kNumKinds; ++k) {
     const auto kind = static_cast<WorkKind>(k);
-    made.attention[k] = attention_kernel(type, bucket, kind, features);
-    made.sizes[k] = attention_sizes(context.info.architecture, bucket, kind);
+    made.attention[k] = attention_kernel(type, bucket, kind, is_fp8(config.cache_type), features);
+    made.sizes[k] = attention_sizes(context.info.architecture, bucket, kind, is_fp8(config.cache_type));
     // Also loads the kernel, so that no forward has to.
     FOVEA_HIP_TRY(hipFuncSetAttribute(made.attention[k], hipFuncAttributeMaxDynamicSharedMemorySize, made.sizes[k].lds_bytes));
     int resident = 0;
@@ -317,8 +318,8 @@ int32_t write(const FoveaModuleContext&, const FoveaModuleKernel& kernel, const 
   p.value_cache = cache_of(w.value_cache, config.cache_type);
   FOVEA_HIP_CHECK(check_rows("key", p.key, message));
   FOVEA_HIP_CHECK(check_rows("value", p.value, message));
-  FOVEA_HIP_CHECK(check_cache("key_cache", p.key_cache, kernel.layer.vectorized, message));
-  FOVEA_HIP_CHECK(check_cache("value_cache", p.value_cache, kernel.layer.vectorized, message));
+  FOVEA_HIP_CHECK(check_cache("key_cache", p.key_cache, kernel.layer.vectorized, is_fp8(config.cache_type), message));
+  FOVEA_HIP_CHECK(check_cache("value_cache", p.value_cache, kernel.layer.vectorized, is_fp8(config.cache_type), message));
   p.slot_mapping = w.slot_mapping;
   p.k_scale = w.k_scale;
   p.v_scale = w.v_scale;
@@ -361,14 +362,18 @@ int32_t forward(const FoveaModuleContext& context, const FoveaModuleKernel& kern
   }
   FOVEA_HIP_CHECK(check_rows("key", p.key, message));
   FOVEA_HIP_CHECK(check_rows("value", p.value, message));
-  FOVEA_HIP_CHECK(check_cache("key_cache", p.key_cache, kernel.layer.vectorized, message));
-  FOVEA_HIP_CHECK(check_cache("value_cache", p.value_cache, kernel.layer.vectorized, message));
+  FOVEA_HIP_CHECK(check_cache("key_cache", p.key_cache, kernel.layer.vectorized, is_fp8(config.cache_type), message));
+  FOVEA_HIP_CHECK(check_cache("value_cache", p.value_cache, kernel.layer.vectorized, is_fp8(config.cache_type), message));
   if ((p.output.row_stride | p.output.head_stride) % (4 * bytes_of(f.output_type)) != 0) {
     return report(message, kNotSupported, "output: its strides must be multiples of 4 elements on a GPU");
   }
   p.lse = static_cast<float*>(f.lse.data);
   p.lse_row_stride = f.lse.row_stride;
   p.lse_head_stride = f.lse.head_stride;
+  for (const Cache* cache : {&p.key_cache, &p.value_cache}) {
+    if ((cache->block_stride | cache->row_stride | cache->head_stride) % 16 != 0) p.narrow_rows = 1;
+  }
+  if (config.head_size % 16 != 0 || config.head_size_v % 16 != 0) p.narrow_rows = 1;
   p.q_scale = f.q_scale;
   p.k_scale = f.k_scale;
   p.v_scale = f.v_scale;
