@@ -293,8 +293,8 @@ foveaStatus_t Metadata::stage_borrowed() {
   return FOVEA_STATUS_SUCCESS;
 }
 
-// Arrays of the host that are new since the last commit. Addresses that the device cannot reach are refused here, before
-// anything reads them.
+// Arrays of the host that are new since the last commit. Addresses that the device cannot reach are refused here,
+// before anything reads them.
 foveaStatus_t Metadata::upload_staged(void* stream) {
   const Staged& s = staged_;
   const auto seqs = static_cast<size_t>(s.num_seqs);

@@ -6,8 +6,8 @@
 
 namespace fovea {
 
-// The last plans that were made for one metadata. Lock-free, so that planning never blocks; a plan that was pushed out by
-// many others is only refused.
+// The last plans that were made for one metadata. Lock-free, so that planning never blocks; a plan that was pushed out
+// by many others is only refused.
 class PlanRecords {
  public:
   static constexpr uint32_t kRecords = 64;

@@ -1,5 +1,5 @@
-// The calls of ROCM_ATTN: arguments are checked as far as the host can see, then the module gets one plain struct. Nothing
-// here dereferences a device address, allocates or waits.
+// The calls of ROCM_ATTN: arguments are checked as far as the host can see, then the module gets one plain struct.
+// Nothing here dereferences a device address, allocates or waits.
 #include "impl/arguments.h"
 #include "impl/backend/rocm_attn.h"
 #include "impl/error.h"

@@ -1,5 +1,5 @@
-// Graphs: plan, write, forward and merge are captured and replayed with other lengths; everything else says no. And what
-// only the device can see of a batch is reported after it ran.
+// Graphs: plan, write, forward and merge are captured and replayed with other lengths; everything else says no. And
+// what only the device can see of a batch is reported after it ran.
 #include "tests/hip/gpu_fixture.h"
 
 namespace fovea_test {
@@ -141,8 +141,8 @@ TEST_F(CaptureTest, TheFirstOffenderIsReportedOnce) {
     std::vector<float> expected = good;
     for (const int32_t s : offenders) {
       const int64_t row = kQueryHeads * kHeadSize;
-      std::fill(expected.begin() + batch.query_start_loc[s] * row, expected.begin() + batch.query_start_loc[s + 1] * row,
-                NAN);
+      std::fill(expected.begin() + batch.query_start_loc[s] * row,
+                expected.begin() + batch.query_start_loc[s + 1] * row, NAN);
     }
     expect_same(gpu->output.fetch(), expected, "output");
     EXPECT_EQ(foveaMetadataGetAsyncError(metadata, stream, &sequence), FOVEA_STATUS_INVALID_ARGUMENT);

@@ -36,7 +36,8 @@ TEST_F(RefusalTest, TensorsAreAlignedToSixteenBytes) {
 TEST_F(RefusalTest, ShapesAreCheckedAsOnTheCpu) {
   foveaForwardArgs_t args = gpu->forward_args();
   args.query.shape[0] = 19;
-  expect_forward_refused(args, FOVEA_STATUS_INVALID_ARGUMENT, {"query: shape[0] is 19, expected at least num_tokens 20"});
+  expect_forward_refused(args, FOVEA_STATUS_INVALID_ARGUMENT,
+                         {"query: shape[0] is 19, expected at least num_tokens 20"});
   args = gpu->forward_args();
   args.output.dtype = FOVEA_DATA_TYPE_BF16;
   expect_forward_refused(args, FOVEA_STATUS_INVALID_ARGUMENT, {"output: dtype is bf16, expected f32"});
@@ -65,7 +66,7 @@ TEST_F(RefusalTest, WorkspaceAndPlanMemory) {
   args.workspace_size = 100;
   expect_forward_refused(args, FOVEA_STATUS_WORKSPACE_TOO_SMALL, {"workspace_size: 100 is too small"});
   args.workspace_size = size;
-  EXPECT_FOVEA(foveaAttentionForward(gpu->attention.get(), gpu->metadata.get(), &args)) << "what was asked for is enough";
+  EXPECT_FOVEA(foveaAttentionForward(gpu->attention.get(), gpu->metadata.get(), &args)) << "as was asked for";
 
   foveaPlanArgs_t plan = gpu->plan_args();
   plan.plan_size = 8;

@@ -1,5 +1,5 @@
-// The layers' side of a module whose kernels are the tests' own reference, run as work of a stream: everything around the
-// kernels is the real thing, and results are right only if every address and number arrives where it should.
+// The layers' side of a module whose kernels are the tests' own reference, run as work of a stream: everything around
+// the kernels is the real thing, and results are right only if every address and number arrives where it should.
 #include "kernels/hip/module/kernel.h"
 
 #include <cmath>
@@ -190,7 +190,8 @@ void combine(const FoveaModuleMerge& merge, const std::vector<FoveaModuleRows>& 
   for (size_t n = 0; n < states.size(); ++n) {
     for (int64_t i = 0; i < rows; ++i) {
       for (int32_t h = 0; h < merge.num_query_heads; ++h) {
-        states[n].lse.push_back(ref::load(ref::Type::kF32, lses[n].data, i * lses[n].row_stride + h * lses[n].head_stride));
+        const int64_t at = i * lses[n].row_stride + h * lses[n].head_stride;
+        states[n].lse.push_back(ref::load(ref::Type::kF32, lses[n].data, at));
         for (int32_t d = 0; d < merge.head_size_v; ++d) {
           const int64_t from = i * outputs[n].row_stride + h * outputs[n].head_stride + d;
           states[n].out.push_back(ref::load(ref::Type::kF32, outputs[n].data, from));
@@ -234,8 +235,10 @@ int32_t kernel_create(FoveaModuleContext&, const FoveaModuleLayer& layer, FoveaM
   void* constants = nullptr;
   FOVEA_HIP_TRY(hipMalloc(&constants, 64));
   // The scale and the types are no part of a plan.
-  const uint64_t key = static_cast<uint64_t>(layer.num_query_heads) << 32 | static_cast<uint64_t>(layer.num_kv_heads) << 16 |
-                       static_cast<uint64_t>(layer.window_left + 1) << 8 | static_cast<uint64_t>(layer.attention_type);
+  uint64_t key = 0;
+  for (const int32_t part : {layer.num_query_heads, layer.num_kv_heads, layer.window_left, layer.attention_type}) {
+    key = key * 65599 + static_cast<uint32_t>(part);
+  }
   *kernel = new FoveaModuleKernel{layer, key, constants};
   return kSuccess;
 }

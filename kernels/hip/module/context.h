@@ -11,7 +11,8 @@ struct FoveaModuleContext {
 
 namespace fovea::hip {
 
-// Makes a device current and puts the caller's back. Where the runtime refuses, `error` says so and nothing was changed.
+// Makes a device current and puts the caller's back. Where the runtime refuses, `error` says so and nothing was
+// changed.
 class DeviceGuard {
  public:
   explicit DeviceGuard(int ordinal) {

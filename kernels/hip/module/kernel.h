@@ -1,5 +1,5 @@
-// The layers' side of the module: what the table's functions of the same names do, see module_abi.h. The table's wrappers
-// (module.cc) have made the context's device current and catch exceptions, so these only compute.
+// The layers' side of the module: what the table's functions of the same names do, see module_abi.h. The table's
+// wrappers (module.cc) have made the context's device current and catch exceptions, so these only compute.
 #pragma once
 
 #include "kernels/hip/module/context.h"

@@ -1,5 +1,5 @@
-// The HIP runtime as the module uses it: documented calls that HIP 5, 6 and 7 have alike. With FOVEA_HIP_NVIDIA the same
-// names are a thin map onto the CUDA runtime, because HIP's own NVIDIA headers do not compile with current CUDA.
+// The HIP runtime as the module uses it: documented calls that HIP 5, 6 and 7 have alike. With FOVEA_HIP_NVIDIA the
+// same names are a thin map onto the CUDA runtime, because HIP's own NVIDIA headers do not compile with current CUDA.
 //
 // Only the API header is included: hip_runtime.h also brings HIP's device code, which needs HIP's own compiler.
 #pragma once

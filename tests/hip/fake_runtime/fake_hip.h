@@ -1,6 +1,6 @@
 // A HIP runtime without a GPU, as a library that takes the place of libamdhip64. Its devices' memory is memory of this
-// process that the host cannot touch: pages open only while work of a stream runs, so that a device pointer that the host
-// dereferences is a fault at once. Work is done as late as a real device might: when something waits for it.
+// process that the host cannot touch: pages open only while work of a stream runs, so that a device pointer that the
+// host dereferences is a fault at once. Work is done as late as a real device might: when something waits for it.
 //
 // It reports what a real runtime leaves undefined or what breaks a capture (violations), and fails on request.
 #pragma once
