@@ -308,6 +308,63 @@ func TestForeignMemory(t *testing.T) {
 	}
 }
 
+// On a CPU the memory of the device is the host's; it is borrowed, so it must not be Go's.
+func TestArraysOfTheDevice(t *testing.T) {
+	l := newLayer(t)
+	if err := l.attention.Forward(l.metadata, l.args); err != nil {
+		t.Fatal(err)
+	}
+	expected := append([]float32(nil), l.output...)
+	mapped, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(mapped)
+	place := 0
+	borrow := func(values ...int32) Memory {
+		part := mapped[place : place+4*len(values)]
+		copy(unsafe.Slice((*int32)(unsafe.Pointer(&part[0])), len(values)), values)
+		place += 64
+		return DeviceMemory(uintptr(unsafe.Pointer(&part[0])), len(part))
+	}
+	metadata, err := l.context.NewMetadata(Limits{MaxNumSeqs: 1, MaxNumTokens: layerTokens, MaxSeqLen: 48, MaxBlocksPerSeq: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer metadata.Close()
+	for _, err := range []error{
+		metadata.SetDeviceSequences(DeviceSequences{NumSeqs: 1, NumTokens: layerTokens, MaxQueryLen: layerTokens, MaxSeqLen: 48,
+			QueryStartLoc: borrow(0, layerTokens), SeqLens: borrow(48)}),
+		metadata.SetDeviceBlockTable(borrow(2, 0, 1, -7), 1, 3, 4),
+		metadata.SetCausal(false),
+		metadata.Commit(),
+		l.attention.Forward(metadata, l.args),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, value := range l.output {
+		if value != expected[i] {
+			t.Fatalf("element %d is %v, expected %v", i, value, expected[i])
+		}
+	}
+	short := borrow(0)
+	for what, err := range map[string]error{
+		"query_start_loc: has 4 bytes": metadata.SetDeviceSequences(DeviceSequences{NumSeqs: 1, QueryStartLoc: short, SeqLens: short}),
+		"block_table: has 4 bytes":     metadata.SetDeviceBlockTable(short, 2, 1, 0),
+		"ranges: has 4 bytes":          metadata.SetDevicePrefixRanges(borrow(0, 1), short, 1),
+	} {
+		if !errors.Is(err, StatusInvalidArgument) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	// Those of single sequences need a config that declares them; the setter itself is what is tested here.
+	if err := metadata.SetDeviceCausalPerSequence(borrow(0)); err != nil {
+		t.Error(err)
+	}
+}
+
 // The garbage collector runs all the while, and nothing but the call itself refers to the memory.
 func TestMemoryIsHeldDuringTheCall(t *testing.T) {
 	l := newLayer(t)

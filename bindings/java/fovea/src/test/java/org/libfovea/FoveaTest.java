@@ -190,6 +190,39 @@ class FoveaTest {
     assertNotEquals(0, output.get(0));
   }
 
+  /** On a CPU the memory of the device is the host's; it is borrowed, so the test keeps it. */
+  @Test
+  void arraysOfTheDevice() {
+    attention.forward(metadata, args());
+    TestData expected = output;
+    output = TestData.poisoned(DataType.F32, TOKENS, HEADS, SIZE);
+    ByteBuffer kept = Memory.allocate(256);
+    Memory starts = borrow(kept, 0, 0, TOKENS);
+    Memory lens = borrow(kept, 64, 48);
+    Memory table = borrow(kept, 128, 2, 0, 1, -7);
+    try (Metadata borrowing = context.newMetadata(limits)) {
+      borrowing.setDeviceSequences(1, TOKENS, TOKENS, 48, starts, lens);
+      borrowing.setDeviceBlockTable(table, 1, 3, 4);
+      borrowing.setCausal(false);
+      borrowing.commit();
+      attention.forward(borrowing, args());
+      refused(Status.INVALID_ARGUMENT, "query_start_loc: has 4 bytes",
+          () -> borrowing.setDeviceSequences(1, 1, 1, 1, lens, lens));
+      refused(Status.INVALID_ARGUMENT, "block_table: has 4 bytes", () -> borrowing.setDeviceBlockTable(lens, 2, 1, 0));
+      refused(Status.INVALID_ARGUMENT, "ranges: has 4 bytes", () -> borrowing.setDevicePrefixRanges(1, starts, lens));
+      borrowing.setDeviceCausalPerSequence(borrow(kept, 192, 0));
+    }
+    for (int i = 0; i < COUNT; ++i) {
+      assertEquals(expected.get(i), output.get(i), "element " + i);
+    }
+    assertEquals(TOKENS, kept.getInt(4));
+  }
+
+  private static Memory borrow(ByteBuffer buffer, int place, int... values) {
+    buffer.slice(place, 4 * values.length).order(ByteOrder.nativeOrder()).asIntBuffer().put(values);
+    return Memory.device(Memory.of(buffer).address + place, 4L * values.length);
+  }
+
   /** Nothing but the call itself refers to the buffers while the garbage collector runs. */
   @Test
   void buffersLiveAsLongAsTheCall() {
