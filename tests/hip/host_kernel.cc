@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/hip/module/claims.h"
 #include "kernels/hip/module/report.h"
 #include "tests/hip/fake_runtime/fake_hip.h"
 #include "tests/reference/reference_attention.h"
@@ -21,6 +22,18 @@ struct FoveaModuleKernel {
 };
 
 namespace fovea::hip {
+
+// The reference computes everything.
+constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
+    {
+        .backend = kBackendRocmAttn,
+        .reserved = 0,
+        .capabilities = (uint64_t{1} << kCapCount) - 1,
+        .data_types = {0x7e, 0x7e, 0x7e, 0},
+        .bounds = {{8, 256, 8, 0, {}}, {8, 256, 8, 0, {}}, {16, 1 << 30, 16, 0, {}}, {1, 65536, 1, 0, {}}},
+    },
+};
+
 namespace {
 
 constexpr uint32_t kMagic = 0x504c414e;
