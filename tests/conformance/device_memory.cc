@@ -45,7 +45,8 @@ struct RuntimeCalls {
   int (*allocate)(void** memory, size_t size);
   int (*release)(void* memory);
   int (*memcpy_async)(void* to, const void* from, size_t size, int kind, void* stream);
-  int (*stream_create)(void** stream, unsigned flags);
+  int (*stream_create_with_flags)(void** stream, unsigned flags);
+  int (*stream_create)(void** stream);
   int (*stream_destroy)(void* stream);
   int (*stream_synchronize)(void* stream);
   int (*stream_begin_capture)(void* stream, int mode);
@@ -97,7 +98,8 @@ class GpuMemory final : public DeviceMemory {
     find(call_.allocate, "Malloc");
     find(call_.release, "Free");
     find(call_.memcpy_async, "MemcpyAsync");
-    find(call_.stream_create, "StreamCreateWithFlags");
+    find(call_.stream_create_with_flags, "StreamCreateWithFlags", false);
+    find(call_.stream_create, "StreamCreate");
     find(call_.stream_destroy, "StreamDestroy");
     find(call_.stream_synchronize, "StreamSynchronize");
     find(call_.stream_begin_capture, "StreamBeginCapture", false);
@@ -108,7 +110,9 @@ class GpuMemory final : public DeviceMemory {
     find(call_.graph_exec_destroy, "GraphExecDestroy", false);
     find(call_.graph_destroy, "GraphDestroy", false);
     check(call_.set_device(ordinal), "SetDevice");
-    check(call_.stream_create(&stream_, kNonBlockingStream), "StreamCreateWithFlags");
+    check(call_.stream_create_with_flags ? call_.stream_create_with_flags(&stream_, kNonBlockingStream)
+                                         : call_.stream_create(&stream_),
+          "StreamCreate");
   }
   ~GpuMemory() override { (void)call_.stream_destroy(stream_); }
 
