@@ -91,10 +91,11 @@ struct TileCopy {
   // Makes the values of keys that load() refuses zeros in a transposed tile that has arrived.
   template <class Load>
   static FOVEA_DEVICE void hide_transposed(const Workgroup& wg, int tile, Load load) {
+#pragma unroll 1
     for (int i = 0; i < kPieces * 8 * kTileKeys; i += kThreads) {
-      const Int index = wg.thread() + i;
-      const Int element = index / kTileKeys, key = index % kTileKeys;
-      lds_store_half(wg, swizzled<kTileKeys / 8>(element, key / 8) + (key % 8 * 2 + tile), Uint(0), !load(key));
+      const Int index = opaque(wg.thread()) + i;
+      const Int element = quotient<kTileKeys>(index), key = remainder<kTileKeys>(index);
+      lds_store_half(wg, swizzled<kTileKeys / 8>(element, quotient<8>(key)) + (remainder<8>(key) * 2 + tile), Uint(0), !load(key));
     }
   }
 };

@@ -19,6 +19,15 @@ FOVEA_DEVICE Int swizzled(Int row, Int piece) {
   return (row * kPieces + (piece ^ key)) * 16;
 }
 
+// The address `rows` rows and `pieces` pieces further on. What they add must not carry in the low three bits of the row and of
+// the piece at `address`: then the lane's part of the address is the same for all, and most of the rest is a constant offset.
+template <int kPieces>
+FOVEA_DEVICE Int advanced(Int address, int rows, int pieces) {
+  constexpr int kMask = kPieces % 8 == 0 ? 7 : 3;
+  const int key = kPieces % 8 == 0 ? rows & 7 : (rows >> 1) & 3;
+  return (address ^ ((key ^ (pieces & kMask)) * 16)) + (rows * kPieces + (pieces & ~kMask)) * 16;
+}
+
 // Chunks of a head: as many as possible of 16 * kMost elements, then smaller ones. A fragment is 16 elements.
 template <int kHeadSize, int kMost>
 struct HeadChunks {
@@ -35,17 +44,25 @@ struct HeadChunks {
   static FOVEA_DEVICE Int element(Int row, int fragment) { return row * run(fragment) + (first(fragment) * 16 + fragment - first(fragment)); }
 };
 
-// kRun elements of row `row` of a tile whose rows have kPieces pieces, those of lane `column` in the chunk from fragment `first`.
+// Where lane `column` of a chunk finds its kRun elements of row `row`.
 template <int kPieces, int kRun>
-FOVEA_DEVICE void load_run(const Workgroup& wg, int lds, Int row, int first, Int column, Uint (&words)[kRun / 2]) {
+FOVEA_DEVICE Int run_place(Int row, Int column) {
   if constexpr (kRun == 8) {
-    const Quad q = lds_load_quad(wg, swizzled<kPieces>(row, column + first * 2) + lds);
+    return swizzled<kPieces>(row, column);
+  } else {
+    return swizzled<kPieces>(row, quotient<8 / kRun>(column)) + remainder<8 / kRun>(column) * (kRun * 2);
+  }
+}
+template <int kRun>
+FOVEA_DEVICE void load_run(const Workgroup& wg, Int at, Uint (&words)[kRun / 2]) {
+  if constexpr (kRun == 8) {
+    const Quad q = lds_load_quad(wg, at);
 #pragma unroll
     for (int i = 0; i < 4; ++i) words[i] = q.w[i];
   } else if constexpr (kRun == 4) {
-    lds_load_pair(wg, swizzled<kPieces>(row, quotient<2>(column) + first * 2) + (remainder<2>(column) * 8 + lds), words);
+    lds_load_pair(wg, at, words);
   } else {
-    words[0] = lds_load_word(wg, swizzled<kPieces>(row, quotient<4>(column) + first * 2) + (remainder<4>(column) * 4 + lds));
+    words[0] = lds_load_word(wg, at);
   }
 }
 

@@ -82,12 +82,11 @@ struct Tile {
 
   // Fragments of the wave's rows of Q, tile in LDS at byte `lds`, the wave's first row at `first`.
   static FOVEA_DEVICE void load_query(const Workgroup& wg, int lds, int first, Query& q) {
+    const Int at = operand_place(wg, lds, first);
 #pragma unroll
     for (int m = 0; m < kRowBlocks; ++m) {
 #pragma unroll
-      for (int k = 0; k < kHeadSize / 32; ++k) {
-        q.f[m][k] = lds_load_quad(wg, swizzled<kPieces>(remainder<16>(wg.lane) + (first + m * 16), quotient<16>(wg.lane) + k * 4) + lds);
-      }
+      for (int k = 0; k < kHeadSize / 32; ++k) q.f[m][k] = lds_load_quad(wg, advanced<kPieces>(at, m * 16, k * 4));
     }
   }
 
@@ -101,12 +100,12 @@ struct Tile {
         for (int e = 0; e < 4; ++e) s.v[m][n][e] = Float(0.0f);
       }
     }
-    const Int key = remainder<16>(wg.lane) + first, piece = quotient<16>(wg.lane);
+    const Int at = operand_place(wg, lds, first);
 #pragma unroll
     for (int k = 0; k < kHeadSize / 32; ++k) {
 #pragma unroll
       for (int n = 0; n < kKeyBlocks; ++n) {
-        const Quad a = lds_load_quad(wg, swizzled<kPieces>(key + n * 16, piece + k * 4) + lds);
+        const Quad a = lds_load_quad(wg, advanced<kPieces>(at, n * 16, k * 4));
 #pragma unroll
         for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(s.v[m][n], a.w, q.f[m][k].w);
       }
@@ -134,42 +133,42 @@ struct Tile {
   }
 
  private:
+  // Row and piece of a lane in the first operand of 16 rows from `first` (a multiple of 16).
+  static FOVEA_DEVICE Int operand_place(const Workgroup& wg, int lds, int first) {
+    return swizzled<kPieces>(remainder<16>(wg.lane), quotient<16>(wg.lane)) + (first * kPieces * 16 + lds);
+  }
+
   // The chunk that begins at fragment kFirst, and those behind it.
   template <bool kTransposed, int kTileKeys, int kDepth, int kFirst>
   static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kDepth / 8], int lds, int first, Sums& o) {
     constexpr int kRun = Chunks::run(kFirst);
     const Int column = remainder<16>(wg.lane), group = quotient<16>(wg.lane);
+    Uint rows[kTransposed ? 1 : kDepth / 4][kRun / 2];
+    Int at;
     if constexpr (kTransposed) {
+      at = swizzled<kTileKeys / 8>(column * kRun, quotient<2>(group) + first / 8) + (remainder<2>(group) * 8 + lds);
+    } else {
+      at = run_place<kPieces, kRun>(group * 4, column) + (first * kPieces * 16 + lds);
 #pragma unroll
-      for (int n = 0; n < kRun; ++n) {
-        Uint a[kDepth / 8];
+      for (int e = 0; e < kDepth / 4; ++e) load_run<kRun>(wg, advanced<kPieces>(at, e / 4 * 16 + e % 4, kFirst * 2), rows[e]);
+    }
+#pragma unroll
+    for (int n = 0; n < kRun; ++n) {
+      Uint a[kDepth / 8];
+      if constexpr (kTransposed) {
 #pragma unroll
         for (int h = 0; h < kDepth / 16; ++h) {
           Uint words[2];
-          lds_load_pair(wg,
-                        swizzled<kTileKeys / 8>(column * kRun + (kFirst * 16 + n), quotient<2>(group) + (first / 8 + h * 2)) +
-                            (remainder<2>(group) * 8 + lds),
-                        words);
+          lds_load_pair(wg, advanced<kTileKeys / 8>(at, kFirst * 16 + n, h * 2), words);
           a[h * 2] = words[0];
           a[h * 2 + 1] = words[1];
         }
-#pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(o.v[m][kFirst + n], a, p[m]);
-      }
-    } else {
-      Uint rows[kDepth / 4][kRun / 2];
-#pragma unroll
-      for (int e = 0; e < kDepth / 4; ++e) {
-        load_run<kPieces, kRun>(wg, lds, group * 4 + (first + e / 4 * 16 + e % 4), kFirst, column, rows[e]);
-      }
-#pragma unroll
-      for (int n = 0; n < kRun; ++n) {
-        Uint a[kDepth / 8];
+      } else {
 #pragma unroll
         for (int i = 0; i < kDepth / 8; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
-#pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(o.v[m][kFirst + n], a, p[m]);
       }
+#pragma unroll
+      for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(o.v[m][kFirst + n], a, p[m]);
     }
     if constexpr (kFirst + kRun < kFragments) add_chunks<kTransposed, kTileKeys, kDepth, kFirst + kRun>(wg, p, lds, first, o);
   }

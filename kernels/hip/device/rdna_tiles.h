@@ -68,17 +68,12 @@ struct Tile {
 
   // Fragments of the wave's rows of Q, tile in LDS at byte `lds`, the wave's first row at `first`.
   static FOVEA_DEVICE void load_query(const Workgroup& wg, int lds, int first, Query& q) {
+    const Int at = swizzled<kPieces>(remainder<16>(wg.lane), kMirroredLanes && !kSplitQuery ? Int(0) : quotient<16>(wg.lane)) +
+                   (first * kPieces * 16 + lds);
 #pragma unroll
     for (int m = 0; m < kRowBlocks; ++m) {
-      const Int row = remainder<16>(wg.lane) + (first + m * 16);
 #pragma unroll
-      for (int k = 0; k < kFragments; ++k) {
-        if constexpr (kSplitQuery) {
-          load_piece(wg, lds, row, quotient<16>(wg.lane) + k * 2, q.f[m][k]);
-        } else {
-          load_operand<kPieces>(wg, lds, row, k * 2, q.f[m][k]);
-        }
-      }
+      for (int k = 0; k < kFragments; ++k) load_operand<kPieces>(wg, at, m * 16, k * 2, q.f[m][k]);
     }
   }
 
@@ -92,7 +87,7 @@ struct Tile {
         for (int e = 0; e < 8; ++e) s.v[m][n][e] = Float(0.0f);
       }
     }
-    const Int key = remainder<16>(wg.lane) + first;
+    const Int at = swizzled<kPieces>(remainder<16>(wg.lane), first_piece(wg)) + (first * kPieces * 16 + lds);
 #pragma unroll
     for (int k = 0; k < kFragments; ++k) {
       Uint b[kRowBlocks][kWords];
@@ -108,7 +103,7 @@ struct Tile {
 #pragma unroll
       for (int n = 0; n < kKeyBlocks; ++n) {
         Uint a[kWords];
-        load_operand<kPieces>(wg, lds, key + n * 16, k * 2, a);
+        load_operand<kPieces>(wg, at, n * 16, k * 2, a);
 #pragma unroll
         for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(s.v[m][n], a, b[m]);
       }
@@ -139,26 +134,17 @@ struct Tile {
   }
 
  private:
-  static FOVEA_DEVICE void load_piece(const Workgroup& wg, int lds, Int row, Int piece, Uint (&words)[4]) {
-    const Quad q = lds_load_quad(wg, swizzled<kPieces>(row, piece) + lds);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) words[i] = q.w[i];
-  }
+  // Of an operand's two pieces, the one that a lane begins with.
+  static FOVEA_DEVICE Int first_piece(const Workgroup& wg) { return kMirroredLanes ? Int(0) : quotient<16>(wg.lane); }
 
-  // 16 elements of a lane's row in the order of the operands: pieces `piece` (even) and the one behind it.
-  template <int kRowPieces>
-  static FOVEA_DEVICE void load_operand(const Workgroup& wg, int lds, Int row, int piece, Uint (&words)[kWords]) {
-    if constexpr (kMirroredLanes) {
+  // A lane's part of an operand, or all of it: `rows` rows and `pieces` pieces from `at`.
+  template <int kRowPieces, int kCount>
+  static FOVEA_DEVICE void load_operand(const Workgroup& wg, Int at, int rows, int pieces, Uint (&words)[kCount]) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const Quad q = lds_load_quad(wg, swizzled<kRowPieces>(row, Int(piece + half)) + lds);
+    for (int half = 0; half < kCount / 4; ++half) {
+      const Quad q = lds_load_quad(wg, advanced<kRowPieces>(at, rows, pieces + half));
 #pragma unroll
-        for (int i = 0; i < 4; ++i) words[half * 4 + i] = q.w[i];
-      }
-    } else {
-      const Quad q = lds_load_quad(wg, swizzled<kRowPieces>(row, quotient<16>(wg.lane) + piece) + lds);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) words[i] = q.w[i];
+      for (int i = 0; i < 4; ++i) words[half * 4 + i] = q.w[i];
     }
   }
 
@@ -181,40 +167,34 @@ struct Tile {
   static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kWords], int lds, int first, Sums& o) {
     constexpr int kRun = Chunks::run(kFirst);
     const Int column = remainder<16>(wg.lane);
+    Uint rows[kTransposed ? 1 : kWords * 2][kRun / 2];
+    Int at;
     if constexpr (kTransposed) {
-#pragma unroll
-      for (int n = 0; n < kRun; ++n) {
-        Uint a[kWords];
-        load_operand<kTileKeys / 8>(wg, lds, column * kRun + (kFirst * 16 + n), first / 8, a);
-        if constexpr (kMirroredLanes) {
-          Uint keys[kWords];
-#pragma unroll
-          for (int i = 0; i < kWords; ++i) keys[i] = a[i];
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            a[i] = join_low(keys[i * 2], keys[i * 2 + 1]);
-            a[i + 4] = join_high(keys[i * 2], keys[i * 2 + 1]);
-          }
-        }
-#pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(o.v[m][kFirst + n], a, p[m]);
-      }
+      at = swizzled<kTileKeys / 8>(column * kRun, first_piece(wg) + first / 8) + lds;
     } else {
-      Uint rows[kWords * 2][kRun / 2];
+      at = run_place<kPieces, kRun>(first_piece(wg) * 8, column) + (first * kPieces * 16 + lds);
 #pragma unroll
-      for (int e = 0; e < kWords * 2; ++e) {
-        Int row = Int(operand_key(e) + first);
-        if constexpr (!kMirroredLanes) row = row + quotient<16>(wg.lane) * 8;
-        load_run<kPieces, kRun>(wg, lds, row, kFirst, column, rows[e]);
-      }
+      for (int e = 0; e < kWords * 2; ++e) load_run<kRun>(wg, advanced<kPieces>(at, operand_key(e), kFirst * 2), rows[e]);
+    }
 #pragma unroll
-      for (int n = 0; n < kRun; ++n) {
-        Uint a[kWords];
+    for (int n = 0; n < kRun; ++n) {
+      Uint a[kWords];
+      if constexpr (kTransposed && kMirroredLanes) {
+        Uint keys[kWords];
+        load_operand<kTileKeys / 8>(wg, at, kFirst * 16 + n, 0, keys);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          a[i] = join_low(keys[i * 2], keys[i * 2 + 1]);
+          a[i + 4] = join_high(keys[i * 2], keys[i * 2 + 1]);
+        }
+      } else if constexpr (kTransposed) {
+        load_operand<kTileKeys / 8>(wg, at, kFirst * 16 + n, 0, a);
+      } else {
 #pragma unroll
         for (int i = 0; i < kWords; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
-#pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(o.v[m][kFirst + n], a, p[m]);
       }
+#pragma unroll
+      for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(o.v[m][kFirst + n], a, p[m]);
     }
     if constexpr (kFirst + kRun < kFragments) add_chunks<kTransposed, kTileKeys, kFirst + kRun>(wg, p, lds, first, o);
   }
