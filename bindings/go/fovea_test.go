@@ -36,6 +36,7 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 		if dataType.String() != name {
 			t.Errorf("%d is %s, expected %s", dataType, dataType, name)
 		}
+		same("size of "+name, dataType.Size(), int(capi.FoveaDataTypeSize(int32(dataType))))
 	}
 	capabilities := "non_causal per_sequence_causal sliding_window sliding_window_right prefix_ranges logits_soft_cap alibi " +
 		"alibi_sqrt sinks lse partial_state fp8_kv_cache fp8_query fp8_output per_head_kv_scales vectorized_kv_cache " +

@@ -23,7 +23,8 @@ type Memory struct {
 	device  bool
 }
 
-// Host is the memory of a slice. A nil slice is none.
+// Host is the memory of a slice. A nil slice is none. The slice must not be a part of an object that holds Go pointers too
+// (an array in a struct beside a pointer): cgo panics when it sees one.
 func Host[T Element](slice []T) Memory {
 	var element T
 	return Memory{pointer: unsafe.Pointer(unsafe.SliceData(slice)), size: len(slice) * int(unsafe.Sizeof(element))}
@@ -74,6 +75,8 @@ func AlignedBytes(size int) []byte {
 // pins holds Go memory in place whose address stands in a struct of the library, until the call is over.
 type pins struct {
 	pinner runtime.Pinner
+	// Of the tensor that is being set. Memory of its own: cgo refuses an address within an object that holds pointers.
+	dims *[2][MaxDims]int64
 }
 
 func (p *pins) release() { p.pinner.Unpin() }
@@ -123,9 +126,13 @@ func (p *pins) putTensor(name string, tensor Tensor, set tensorSetter) error {
 	if err := tensor.Memory.requireBytes(name, needed); err != nil {
 		return err
 	}
-	var shape, strides [MaxDims]int64
-	copy(shape[:], tensor.Shape)
-	copy(strides[:], tensor.Strides)
+	if p.dims == nil {
+		p.dims = new([2][MaxDims]int64)
+	}
+	*p.dims = [2][MaxDims]int64{}
+	shape, strides := p.dims[0][:], p.dims[1][:]
+	copy(shape, tensor.Shape)
+	copy(strides, tensor.Strides)
 	set(p.pointer(tensor.Memory), int32(tensor.Type), int32(len(tensor.Shape)), &shape[0], &strides[0])
 	return nil
 }

@@ -19,7 +19,17 @@ const (
 func (d DataType) String() string { return capi.FoveaDataTypeName(int32(d)) }
 
 // Size of an element in bytes; 0 for NoDataType and unknown values.
-func (d DataType) Size() int { return int(capi.FoveaDataTypeSize(int32(d))) }
+func (d DataType) Size() int {
+	switch d {
+	case Float32:
+		return 4
+	case Float16, BFloat16:
+		return 2
+	case F8E4M3FN, F8E4M3FNUZ, F8E5M2:
+		return 1
+	}
+	return 0
+}
 
 // Device is a kind of device.
 type Device int32
