@@ -37,10 +37,12 @@ func NewContext(options ContextOptions) (*Context, error) {
 	info.SetDevice(int32(options.Device))
 	info.SetDevice_ordinal(options.DeviceOrdinal)
 	info.SetNum_threads(options.NumThreads)
-	context := new(Context)
-	if err := errorOf(capi.FoveaContextCreate(info, &context.handle.value)); err != nil {
+	var handle capi.Context
+	if err := errorOf(capi.FoveaContextCreate(info, &handle)); err != nil {
 		return nil, err
 	}
+	context := new(Context)
+	context.handle.value = handle
 	runtime.SetFinalizer(context, (*Context).Close)
 	return context, nil
 }
