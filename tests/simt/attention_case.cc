@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 
 #include "kernels/hip/attention/split_merge.h"
@@ -48,6 +49,7 @@ AttentionCase with_defaults(AttentionCase c) {
   if (c.head_size_v == 0) c.head_size_v = c.head_size;
   if (c.output_type == DataType::kNone) c.output_type = c.type;
   if (c.cache_type == DataType::kNone) c.cache_type = c.type;
+  if (c.query_type == DataType::kNone) c.query_type = c.type;
   return c;
 }
 
@@ -62,6 +64,25 @@ std::string errors_text(const Report& report) {
 }
 
 }  // namespace
+
+std::map<TileKey, TileInstance>& tile_instances() {
+  static std::map<TileKey, TileInstance> all;
+  return all;
+}
+
+void add_tile(const TileKey& key, const TileInstance& instance) { tile_instances()[key] = instance; }
+
+const TileInstance* find_tile(const TileKey& key) {
+  const TileInstance* found = nullptr;
+  int size = 1 << 30;
+  for (const auto& [k, instance] : tile_instances()) {
+    if (k.type != key.type || k.kind != key.kind || k.fp8 != key.fp8 || k.features < key.features) continue;
+    if (k.head_size < key.head_size || k.head_size > size || (k.head_size == size && k.features != key.features)) continue;
+    found = &instance;
+    size = k.head_size;
+  }
+  return found;
+}
 
 PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int rounds, bool batch_invariant) {
   const auto seqs = static_cast<size_t>(batch.num_seqs);
@@ -147,6 +168,8 @@ void AttentionProblem::make_batch() {
   r.p_type = reference_type(case_.type);
   r.output_type = reference_type(case_.output_type);
   r.causal = case_.causal;
+  r.q_scale = case_.q_scale;
+  r.output_scale = case_.output_scale;
   r.block_size = case_.block_size;
   r.query_start_loc = {0};
   bool own_flags = false;
@@ -170,6 +193,10 @@ void AttentionProblem::make_batch() {
   for (int h = 0; h < case_.num_query_heads; ++h) {
     if (case_.alibi != Alibi::kNone) r.alibi_slopes.push_back((h % 2 == 0 ? 0.05f : -0.01f) * static_cast<float>(h + 1));
     if (case_.sinks) r.sinks.push_back(h == 1 ? -std::numeric_limits<float>::infinity() : 2 * normal(random));
+  }
+  for (int h = 0; case_.kv_scales && h < case_.num_kv_heads; ++h) {
+    r.k_scales.push_back(0.5f + 0.25f * static_cast<float>(h));
+    r.v_scales.push_back(1.5f - 0.5f * static_cast<float>(h));
   }
   num_tokens_ = r.num_tokens();
 }
@@ -243,28 +270,29 @@ void AttentionProblem::make_cache() {
     const auto first_seen = static_cast<size_t>(std::find(seen_[s].begin(), seen_[s].end(), 1) - seen_[s].begin());
     size_t end_seen = seen_[s].size();
     while (end_seen > first_seen && !seen_[s][end_seen - 1]) --end_seen;
-    for (size_t t = 0; t < seen_[s].size(); ++t) {
-      const size_t column = t / c.block_size;
+    const size_t block_size = static_cast<size_t>(c.block_size);
+    const size_t length = (seen_[s].size() + block_size - 1) / block_size * block_size;
+    for (size_t t = 0; t < length; ++t) {
+      const size_t column = t / block_size;
       int32_t& id = block_table_[s * columns + column];
       // Blocks between those that rows see are not stale: a caller who frees blocks frees them at the ends.
-      if (id == kStaleBlock && t + c.block_size > first_seen && column * c.block_size < end_seen) id = ids[next++];
-      if (!seen_[s][t] || (c.dense && static_cast<int64_t>(t) >= context)) continue;
+      if (id == kStaleBlock && (column + 1) * block_size > first_seen && column * block_size < end_seen) id = ids[next++];
+      const bool needle = std::any_of(c.needles.begin(), c.needles.end(), [&](const Needle& n) {
+        return n.seq == static_cast<int>(s) && n.key == static_cast<int>(t);
+      });
+      const bool written = t < seen_[s].size() && seen_[s][t] && (!c.dense || static_cast<int64_t>(t) < context);
+      if ((!written && !needle) || id == kStaleBlock) continue;
       for (int h = 0; h < c.num_kv_heads; ++h) {
-        float factor = 1;
-        const Needle* needle = nullptr;
-        for (const Needle& n : c.needles) {
-          if (n.seq == static_cast<int>(s) && n.key == static_cast<int>(t)) needle = &n;
-        }
-        if (needle != nullptr) {
+        if (needle) {
           numbers.write_all(vector.data(), c.head_size, {2.0f});
         } else {
-          numbers.write(vector.data(), c.head_size, factor);
+          numbers.write(vector.data(), c.head_size, 1);
         }
         for (int d = 0; d < c.head_size; ++d) {
           const int64_t at = fovea_reference::key_element(reference_.key_cache, layout, id, t % c.block_size, h, d);
           std::memcpy(params_.key_cache.data + at * size, vector.data() + d * size, size);
         }
-        if (needle != nullptr) {
+        if (needle) {
           numbers.write_all(vector.data(), c.head_size_v, {kNeedleValue});
         } else {
           numbers.write(vector.data(), c.head_size_v, 1);
@@ -285,10 +313,10 @@ void AttentionProblem::make_cache() {
 
 void AttentionProblem::make_rows() {
   const AttentionCase& c = case_;
-  const int size = size_of(c.type);
-  const auto rows = [&](const char* name, int heads, int head_size, float factor, bool constant, Rows& device,
+  const auto rows = [&](const char* name, DataType type, int heads, int head_size, float factor, bool constant, Rows& device,
                         fovea_reference::Rows& r) {
-    Numbers numbers(c.type, seed_ * 5 + static_cast<uint64_t>(name[0]));
+    const int size = size_of(type);
+    Numbers numbers(type, seed_ * 5 + static_cast<uint64_t>(name[0]));
     device.head_stride = static_cast<int64_t>(head_size) * size;
     device.row_stride = device.head_stride * heads + 64;
     device.data = add(name, static_cast<size_t>(device.row_stride * num_tokens_), Access::kRead, 0xff);
@@ -303,15 +331,15 @@ void AttentionProblem::make_rows() {
       }
     }
     r.data = device.data;
-    r.type = reference_type(c.type);
+    r.type = reference_type(type);
     r.token_stride = device.row_stride / size;
     r.head_stride = device.head_stride / size;
   };
-  rows("query", c.num_query_heads, c.head_size, c.needles.empty() ? c.query_factor : 1.0f, !c.needles.empty(), params_.query,
+  rows("query", c.query_type, c.num_query_heads, c.head_size, c.needles.empty() ? c.query_factor : 1.0f, !c.needles.empty(), params_.query,
        reference_.query);
   if (!c.dense) return;
-  rows("key", c.num_kv_heads, c.head_size, 1, false, params_.key, reference_.key);
-  rows("value", c.num_kv_heads, c.head_size_v, 1, false, params_.value, reference_.value);
+  rows("key", c.type, c.num_kv_heads, c.head_size, 1, false, params_.key, reference_.key);
+  rows("value", c.type, c.num_kv_heads, c.head_size_v, 1, false, params_.value, reference_.value);
 }
 
 void AttentionProblem::make_params() {
@@ -330,7 +358,7 @@ void AttentionProblem::make_params() {
   layer.alibi = c.alibi;
   layer.prefix_ranges = c.prefix_ranges;
   layer.vectorized = c.vectorized;
-  layer.query_type = c.type;
+  layer.query_type = c.query_type;
   layer.cache_type = c.cache_type;
   layer.output_type = c.output_type;
   layer.scale = static_cast<float>(reference_.scale);
@@ -352,6 +380,17 @@ void AttentionProblem::make_params() {
   b.causal = c.causal;
   p.output_type = c.output_type;
   if (!reference_.alibi_slopes.empty()) p.alibi_slopes = add("alibi slopes", reference_.alibi_slopes);
+  if (c.q_scale != 1) p.q_scale = add("q_scale", std::vector<float>{c.q_scale});
+  if (c.output_scale != 1) p.output_scale = add("output_scale", std::vector<float>{c.output_scale});
+  layer.scales_per_head = c.kv_scales;
+  if (c.kv_scales) {
+    p.k_scale = add("k_scale", reference_.k_scales);
+    p.v_scale = add("v_scale", reference_.v_scales);
+  }
+  for (const Cache* cache : {&p.key_cache, &p.value_cache}) {
+    if ((cache->block_stride | cache->row_stride | cache->head_stride) % 16 != 0) p.narrow_rows = 1;
+  }
+  if (c.head_size % 16 != 0 || c.head_size_v % 16 != 0) p.narrow_rows = 1;
   if (!reference_.sinks.empty()) p.sinks = add("sinks", reference_.sinks);
   p.async_error = reinterpret_cast<uint32_t*>(add("async_error", 4, Access::kReadWrite, 0xff));
   plan_ = std::make_unique<PlanMemory>(layer, b, c.target, 2, c.batch_invariant);
@@ -377,7 +416,8 @@ void AttentionProblem::run(uint64_t seed, bool deliver_at_wait) {
   for (int kind = 0; kind < kNumKinds; ++kind) {
     if (header.num_entries[kind] == 0) continue;
     ASSERT_LE(header.num_entries[kind], plan_->params.plan.capacity[kind]);
-    const TileInstance* tile = find_tile(case_.type, std::max(case_.head_size, case_.head_size_v), kind, needs_features(case_));
+    const TileInstance* tile = find_tile({case_.type, std::max(case_.head_size, case_.head_size_v), kind,
+                                          size_of(case_.cache_type) == 1, needs_features(case_)});
     ASSERT_NE(tile, nullptr);
     params_.kind = kind;
     Launch launch;
@@ -404,7 +444,7 @@ void AttentionProblem::run(uint64_t seed, bool deliver_at_wait) {
 
 double AttentionProblem::output(int64_t token, int head, int element) const {
   const char* at = params_.output.data + token * params_.output.row_stride + head * params_.output.head_stride;
-  return fovea_reference::load(reference_.output_type, at, element);
+  return fovea_reference::load(reference_.output_type, at, element) * case_.output_scale;
 }
 
 float AttentionProblem::lse(int64_t token, int head) const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,8 +23,8 @@ struct SequenceShape {
   std::vector<std::array<int32_t, 2>> ranges = {};
 };
 
-// A key planted for the sequence: its score with all rows exceeds the sum of all others, its value is the same number in
-// all elements.
+// A key planted for a sequence, seen or not: with every row it weighs more than all others together, and its value is the
+// same number in all elements.
 struct Needle {
   int seq;
   int key;
@@ -40,6 +41,9 @@ struct AttentionCase {
   DataType type = DataType::kBF16;
   DataType output_type = DataType::kNone;  // kNone: as type
   DataType cache_type = DataType::kNone;   // kNone: as type
+  DataType query_type = DataType::kNone;   // kNone: as type
+  float q_scale = 1;       // with an fp8 query
+  float output_scale = 1;  // with an fp8 output
   AttentionType attention_type = AttentionType::kDecoder;
   bool causal = true;
   int window_left = -1;
@@ -54,6 +58,7 @@ struct AttentionCase {
   bool batch_invariant = false;
   int target = 0;  // entries that fill the device; 0: no splits
   float query_factor = 1;
+  bool kv_scales = false;  // per head; with an fp8 cache
   std::vector<Needle> needles = {};
 };
 
@@ -63,8 +68,17 @@ struct TileInstance {
   int lds_bytes;
   void (*run)(const ForwardParams& params, const Workgroup& wg);
 };
-// Instances exist for some types and sizes only; nullptr elsewhere.
-const TileInstance* find_tile(DataType type, int head_size, int kind, bool features);
+struct TileKey {
+  DataType type;
+  int head_size;
+  int kind;
+  bool fp8;
+  bool features;
+  auto operator<=>(const TileKey&) const = default;
+};
+void add_tile(const TileKey& key, const TileInstance& instance);
+// The smallest head size that holds the key's, and features even where the key has none if there is no plain instance.
+const TileInstance* find_tile(const TileKey& key);
 
 // Plan memory of a batch.
 struct PlanMemory {

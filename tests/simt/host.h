@@ -32,14 +32,25 @@ struct Workgroup {
 
 // --- shared memory -----------------------------------------------------------------------------------------------------
 
+namespace detail {
+template <bool kAll>
+void copy_async(const Bool& mask, const Int& to, const Pointer& from, const Bool& load, int bytes) {
+  for (int i = 0; i < kWaveSize; ++i) {
+    if (kAll || mask.v[i]) start_copy(i, to.v[i], load.v[i] ? from.v[i] : nullptr, bytes);
+  }
+  count_lds(to, bytes, kAll ? Bool(true) : mask);
+  count_global(from, bytes, (kAll ? Bool(true) : mask) & load);
+}
+}  // namespace detail
+
 // Copies 16 bytes, or writes 16 zeros and reads nothing where load is false. 16-byte aligned. kAll: mask is true.
 template <bool kAll>
 void copy_async16(const Workgroup&, const Bool& mask, const Int& to, const Pointer& from, const Bool& load) {
-  for (int i = 0; i < kWaveSize; ++i) {
-    if (kAll || mask.v[i]) start_copy(i, to.v[i], load.v[i] ? from.v[i] : nullptr);
-  }
-  count_lds(to, 16, kAll ? Bool(true) : mask);
-  count_global(from, 16, (kAll ? Bool(true) : mask) & load);
+  detail::copy_async<kAll>(mask, to, from, load, 16);
+}
+template <bool kAll>
+void copy_async8(const Workgroup&, const Bool& mask, const Int& to, const Pointer& from, const Bool& load) {
+  detail::copy_async<kAll>(mask, to, from, load, 8);
 }
 inline void copy_commit() { commit_copies(); }
 template <int kPending>
@@ -131,19 +142,19 @@ inline void wave_sync() { synchronize_wave(); }
 
 namespace detail {
 template <class T>
-Lane<T> load(const Lane<const T*>& from, const Bool& mask, T otherwise, GlobalUse use) {
+Lane<T> load(const Lane<const T*>& from, const Bool& mask, T otherwise) {
   Lane<T> r(otherwise);
   for (int i = 0; i < kWaveSize; ++i) {
-    if (mask.v[i] && check_global(i, from.v[i], sizeof(T), sizeof(T), use)) std::memcpy(&r.v[i], from.v[i], sizeof(T));
+    if (mask.v[i] && check_global(i, from.v[i], sizeof(T), sizeof(T), GlobalUse::kLoad)) std::memcpy(&r.v[i], from.v[i], sizeof(T));
   }
   count_global(reinterpret_pointer<const char>(from), sizeof(T), mask);
   return r;
 }
-inline Quad load_words(const Pointer& from, const Bool& mask, int num_words, GlobalUse use) {
+inline Quad load_words(const Pointer& from, const Bool& mask, int num_words) {
   Quad q;
   for (int i = 0; i < kWaveSize; ++i) {
     uint32_t words[4] = {0, 0, 0, 0};
-    if (mask.v[i] && check_global(i, from.v[i], 4 * num_words, 4 * num_words, use)) {
+    if (mask.v[i] && check_global(i, from.v[i], 4 * num_words, 4 * num_words, GlobalUse::kLoad)) {
       std::memcpy(words, from.v[i], 4 * num_words);
     }
     for (int w = 0; w < 4; ++w) q.w[w].v[i] = words[w];
@@ -163,7 +174,7 @@ template <class P>
   requires(std::is_pointer_v<P>)
 auto global_load(const Lane<P>& from, const Bool& mask, std::remove_const_t<std::remove_pointer_t<P>> otherwise) {
   using T = std::remove_const_t<std::remove_pointer_t<P>>;
-  return detail::load<T>(Lane<const T*>(from), mask, otherwise, GlobalUse::kLoad);
+  return detail::load<T>(Lane<const T*>(from), mask, otherwise);
 }
 template <class T>
 void global_store(const Lane<T*>& to, const Lane<T>& value, const Bool& mask) {
@@ -175,18 +186,10 @@ void global_store(const Lane<T*>& to, const Lane<T>& value, const Bool& mask) {
   count_global(reinterpret_pointer<const char>(to), sizeof(T), mask);
 }
 inline Quad global_load_quad(const Pointer& from, const Bool& mask) {
-  return detail::load_words(from, mask, 4, GlobalUse::kLoad);
+  return detail::load_words(from, mask, 4);
 }
 inline Quad global_load_half_quad(const Pointer& from, const Bool& mask) {
-  return detail::load_words(from, mask, 2, GlobalUse::kLoad);
-}
-// Delivered at once: what is half a piece only is seldom.
-template <bool kAll>
-void copy_async8(const Workgroup& wg, const Bool& mask, const Int& to, const Pointer& from, const Bool& load) {
-  const Bool here = kAll ? Bool(true) : mask;
-  const Quad q = global_load_half_quad(from, here & load);
-  lds_store(wg, to, float_of(q.w[0]), here);
-  lds_store(wg, to + 4, float_of(q.w[1]), here);
+  return detail::load_words(from, mask, 2);
 }
 inline void global_store_quad(const Lane<char*>& to, const Quad& q, const Bool& mask) {
   for (int i = 0; i < kWaveSize; ++i) {
@@ -218,31 +221,14 @@ inline void global_store_byte(const Lane<char*>& to, const Uint& bits, const Boo
 }
 inline void global_min(int32_t* to, const Int& value, const Bool& mask) { detail::atomic_min(to, value, mask); }
 inline void global_min(uint32_t* to, const Uint& value, const Bool& mask) { detail::atomic_min(to, value, mask); }
-// Data that another workgroup of the same launch wrote and released.
-inline Float shared_load(const Lane<const float*>& from, const Bool& mask, float otherwise) {
-  return detail::load<float>(from, mask, otherwise, GlobalUse::kSharedLoad);
-}
-inline Quad shared_load_quad(const Pointer& from, const Bool& mask) {
-  return detail::load_words(from, mask, 4, GlobalUse::kSharedLoad);
-}
-
-// Adds 1 to the counter once for the workgroup, after all its stores are visible to the device; every wave gets the value
-// before. To be called by all waves; contains barriers. `lds` is where the waves exchange the value.
-inline int arrive(const Workgroup& wg, int32_t* counter, int lds) {
-  wg.barrier();
-  if (wg.wave == 0) lds_store_int(wg, Int(lds), Int(release_and_add(counter)), wg.lane == 0);
-  wg.barrier();
-  acquire(counter);
-  return lds_load_uniform(wg, lds);
-}
 
 // --- numbers -----------------------------------------------------------------------------------------------------------
 
-struct F16 {};
-struct BF16 {};
-
 // fp8 is widened by the arithmetic of numbers.h.
 inline constexpr bool kConvertsFp8 = false;
+
+struct F16 {};
+struct BF16 {};
 
 template <class T>
 struct Pack16;

@@ -302,6 +302,8 @@ inline Lane<T> shuffle_up(const Lane<T>& a, int distance) {
   for (int i = 0; i < kWaveSize; ++i) r.v[i] = a.v[i >= distance ? i - distance : i];
   return r;
 }
+// The value of the wave's last lane.
+inline int last_lane(const Int& a) { return a.v[kWaveSize - 1]; }
 inline bool any_lane(const Bool& a) {
   bool any = false;
   for (int i = 0; i < kWaveSize; ++i) any |= a.v[i];

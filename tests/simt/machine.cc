@@ -7,7 +7,6 @@
 #include <map>
 #include <random>
 #include <sstream>
-#include <unordered_map>
 
 #include "tests/simt/host.h"
 
@@ -48,6 +47,7 @@ struct Copy {
   int lane;
   int to;
   const char* from;  // nullptr: zeros
+  int bytes;
   int group;
 };
 
@@ -66,7 +66,6 @@ struct Wave {
 struct GlobalByte {
   uint32_t launch = 0;
   uint32_t workgroup = 0;
-  uint32_t release = 0;  // releases of the workgroup before the write
   uint32_t epoch = 0;
   uint16_t sync = 0;
   uint8_t wave = 0;
@@ -97,8 +96,6 @@ struct Machine {
   uint32_t workgroup = 0;
   int x = 0, y = 0, z = 0;
   uint32_t epoch = 1;
-  uint32_t release = 0;
-  std::unordered_map<uint32_t, uint32_t> known;  // workgroup: releases + 1 that have been acquired
   std::vector<Wave> waves;
   Wave* wave = nullptr;
   char* lds = nullptr;
@@ -108,7 +105,6 @@ struct Machine {
   size_t scheduler_stack_size = 0;
   void* scheduler_fake_stack = nullptr;
 
-  std::unordered_map<const int32_t*, std::vector<std::pair<uint32_t, uint32_t>>> released;
   Registered* last = nullptr;
 };
 Machine machine;
@@ -213,9 +209,9 @@ void note_lds_write(int lane, int64_t at, int bytes, Kind kind) {
 
 void deliver(const Copy& copy) {
   if (copy.from == nullptr) {
-    std::memset(machine.lds + copy.to, 0, 16);
+    std::memset(machine.lds + copy.to, 0, copy.bytes);
   } else {
-    std::memcpy(machine.lds + copy.to, copy.from, 16);
+    std::memcpy(machine.lds + copy.to, copy.from, copy.bytes);
   }
 }
 
@@ -267,8 +263,6 @@ void run_wave() {
 void run_workgroup(std::mt19937_64& random) {
   const int num_waves = machine.launch.num_threads / kWaveSize;
   machine.epoch = 1;
-  machine.release = 0;
-  machine.known.clear();
   std::memset(machine.lds, kPoison, machine.launch.lds_bytes);
   std::fill(machine.shadow.begin(), machine.shadow.end(), LdsByte());
   for (int w = 0; w < num_waves; ++w) {
@@ -328,7 +322,6 @@ Report run(const Launch& launch, const std::function<void(const Workgroup&)>& ke
   machine.report = Report();
   machine.kernel = &kernel;
   ++machine.number;
-  machine.released.clear();
   machine.last = nullptr;
   const std::unique_ptr<char[]> lds(new char[launch.lds_bytes + 1]);
   machine.lds = lds.get();
@@ -431,11 +424,8 @@ bool check_global(int lane, const void* address, int bytes, int alignment, Globa
     const GlobalByte& b = shadow[i];
     if (b.launch != machine.number) continue;
     if (b.workgroup != machine.workgroup) {
-      const auto known = machine.known.find(b.workgroup);
-      const bool ordered = known != machine.known.end() && known->second > b.release;
-      if (ordered && use != GlobalUse::kLoad) continue;
       report_error(lane, std::string(what) + " at " + place_text(at + i) + ", which workgroup " + std::to_string(b.workgroup) +
-                             " wrote" + (ordered ? ": only shared_load sees that" : " and has not released to this one"));
+                             " wrote");
       return false;
     }
     if (b.epoch == machine.epoch && (b.wave != wave.index || (b.lane != lane && b.sync == wave.sync))) {
@@ -445,24 +435,24 @@ bool check_global(int lane, const void* address, int bytes, int alignment, Globa
     }
   }
   if (use == GlobalUse::kStore) {
-    const GlobalByte mine = {machine.number, machine.workgroup, machine.release, machine.epoch, wave.sync,
+    const GlobalByte mine = {machine.number, machine.workgroup, machine.epoch, wave.sync,
                              static_cast<uint8_t>(wave.index), static_cast<uint8_t>(lane)};
     for (int i = 0; i < bytes; ++i) shadow[i] = mine;
   }
   return true;
 }
 
-void start_copy(int lane, int64_t to, const char* from) {
-  if (!lds_in_range(lane, to, 16, 16, "copy")) return;
-  for (int i = 0; i < 16; ++i) {
+void start_copy(int lane, int64_t to, const char* from, int bytes) {
+  if (!lds_in_range(lane, to, bytes, bytes, "copy")) return;
+  for (int i = 0; i < bytes; ++i) {
     if (!check_lds_write(lane, to + i, machine.shadow[to + i], false)) return;
   }
-  if (from != nullptr && !check_global(lane, from, 16, 16, GlobalUse::kLoad)) return;
-  note_lds_write(lane, to, 16, kUnderWay);
-  const Copy copy = {lane, static_cast<int>(to), from, machine.wave->group};
+  if (from != nullptr && !check_global(lane, from, bytes, bytes, GlobalUse::kLoad)) return;
+  note_lds_write(lane, to, bytes, kUnderWay);
+  const Copy copy = {lane, static_cast<int>(to), from, bytes, machine.wave->group};
   machine.wave->copies.push_back(copy);
   if (machine.launch.deliver_at_wait) {
-    std::memset(machine.lds + to, kPoison, 16);
+    std::memset(machine.lds + to, kPoison, bytes);
   } else {
     deliver(copy);
   }
@@ -480,7 +470,7 @@ void wait_for_copies(int pending) {
       continue;
     }
     if (machine.launch.deliver_at_wait) deliver(copy);
-    note_lds_write(copy.lane, copy.to, 16, kPlain);
+    note_lds_write(copy.lane, copy.to, copy.bytes, kPlain);
   }
   wave.copies = std::move(left);
 }
@@ -488,20 +478,6 @@ void wait_for_copies(int pending) {
 void reach_barrier() { switch_to_scheduler(*machine.wave, false); }
 
 void synchronize_wave() { ++machine.wave->sync; }
-
-int32_t release_and_add(int32_t* counter) {
-  if (!check_global(0, counter, 4, 4, GlobalUse::kAtomic)) return -1;
-  machine.released[counter].emplace_back(machine.workgroup, machine.release);
-  ++machine.release;
-  return (*counter)++;
-}
-
-void acquire(const int32_t* counter) {
-  for (const auto& [workgroup, release] : machine.released[counter]) {
-    uint32_t& known = machine.known[workgroup];
-    known = std::max(known, release + 1);
-  }
-}
 
 void count_lds(const Int& at, int bytes, const Bool& mask) {
   const int together = bytes >= 16 ? 8 : bytes == 8 ? 16 : kWaveSize < 32 ? kWaveSize : 32;

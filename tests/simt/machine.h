@@ -3,7 +3,7 @@
 //
 // Shared memory has a shadow for every byte: who wrote it last and who read it, and when (a count of barriers, and within a
 // wave a count of its own synchronisations). Global memory is made of registered regions; bytes that a launch has written
-// have a shadow too, because a workgroup may read another's data only after a release and an acquire.
+// have a shadow too: a workgroup may not touch what another wrote, but for atomic operations.
 #pragma once
 
 #include <cstddef>
@@ -91,21 +91,17 @@ class Array {
 const char* lds_for_read(int lane, int64_t at, int bytes, int alignment);
 char* lds_for_write(int lane, int64_t at, int bytes, int alignment, bool atomic);
 
-enum class GlobalUse { kLoad, kSharedLoad, kStore, kAtomic };
+enum class GlobalUse { kLoad, kStore, kAtomic };
 // Whether a global access is allowed.
 bool check_global(int lane, const void* at, int bytes, int alignment, GlobalUse use);
 
-// 16 bytes; from is nullptr where zeros are to be written.
-void start_copy(int lane, int64_t to, const char* from);
+// from is nullptr where zeros are to be written.
+void start_copy(int lane, int64_t to, const char* from, int bytes);
 void commit_copies();
 void wait_for_copies(int pending);
 
 void reach_barrier();
 void synchronize_wave();
-// Adds 1 to a counter after releasing what this workgroup wrote.
-int32_t release_and_add(int32_t* counter);
-// What the workgroups that were counted before released becomes visible.
-void acquire(const int32_t* counter);
 
 void report_error(int lane, const std::string& what);
 

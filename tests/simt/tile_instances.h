@@ -1,4 +1,5 @@
-// Makes instances of the tile kernels for the host.
+// Makes instances of the tile kernels for the host. Each file of instances adds itself to those that find_tile finds, so a
+// test program has those that are linked into it.
 #pragma once
 
 #include "kernels/hip/attention/tile_kernel.h"
@@ -6,27 +7,21 @@
 
 namespace fovea::hip::host {
 
-template <class Type, int kHeadSize, int kKind, bool kFeatures>
-TileInstance tile_instance() {
-  using Traits = TileTraits<Type, kHeadSize, kKind, false, kFeatures>;
-  return {Traits::kThreads, Traits::kLdsBytes,
-          [](const ForwardParams& params, const Workgroup& wg) { TileKernel<Traits>(params, wg).run(); }};
-}
-
-// A file for each: they are what takes long to compile.
-#define FOVEA_HOST_TILES(NAME, TYPE, HEAD_SIZE, FEATURES)                            \
-  const TileInstance* NAME(int kind) {                                              \
-    static const TileInstance tiles[kNumKinds] = {                                  \
-        tile_instance<device::TYPE, HEAD_SIZE, kSmall, FEATURES>(),                 \
-        tile_instance<device::TYPE, HEAD_SIZE, kMedium, FEATURES>(),                \
-        tile_instance<device::TYPE, HEAD_SIZE, kLarge, FEATURES>()};                \
-    return &tiles[kind];                                                            \
+template <class Type, int kHeadSize, bool kFp8, bool kFeatures>
+struct TileInstances {
+  TileInstances() {
+    add<kSmall>();
+    add<kMedium>();
+    add<kLarge>();
   }
-
-const TileInstance* bf16_128(int kind);
-const TileInstance* bf16_128_features(int kind);
-const TileInstance* f16_64_features(int kind);
-const TileInstance* bf16_96(int kind);
-const TileInstance* f16_256(int kind);
+  template <int kKind>
+  static void add() {
+    using Traits = TileTraits<Type, kHeadSize, kKind, kFp8, kFeatures>;
+    constexpr DataType kType = std::is_same_v<Type, device::BF16> ? DataType::kBF16 : DataType::kF16;
+    add_tile({kType, kHeadSize, kKind, kFp8, kFeatures},
+             {Traits::kThreads, Traits::kLdsBytes,
+              [](const ForwardParams& params, const Workgroup& wg) { TileKernel<Traits>(params, wg).run(); }});
+  }
+};
 
 }  // namespace fovea::hip::host

@@ -1,5 +1,5 @@
 #include "tests/simt/tile_instances.h"
 
 namespace fovea::hip::host {
-FOVEA_HOST_TILES(bf16_128_features, BF16, 128, true)
+static const TileInstances<device::BF16, 128, false, true> instances;
 }  // namespace fovea::hip::host

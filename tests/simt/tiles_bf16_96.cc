@@ -1,5 +1,5 @@
 #include "tests/simt/tile_instances.h"
 
 namespace fovea::hip::host {
-FOVEA_HOST_TILES(bf16_96, BF16, 96, false)
+static const TileInstances<device::BF16, 96, false, false> instances;
 }  // namespace fovea::hip::host

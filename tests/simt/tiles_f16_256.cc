@@ -1,5 +1,5 @@
 #include "tests/simt/tile_instances.h"
 
 namespace fovea::hip::host {
-FOVEA_HOST_TILES(f16_256, F16, 256, false)
+static const TileInstances<device::F16, 256, false, false> instances;
 }  // namespace fovea::hip::host

@@ -1,5 +1,5 @@
 #include "tests/simt/tile_instances.h"
 
 namespace fovea::hip::host {
-FOVEA_HOST_TILES(f16_64_features, F16, 64, true)
+static const TileInstances<device::F16, 64, false, true> instances;
 }  // namespace fovea::hip::host

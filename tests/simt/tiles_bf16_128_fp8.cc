@@ -1,0 +1,5 @@
+#include "tests/simt/tile_instances.h"
+
+namespace fovea::hip::host {
+static const TileInstances<device::BF16, 128, true, true> instances;
+}  // namespace fovea::hip::host
