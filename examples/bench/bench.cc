@@ -3,6 +3,7 @@
 //   fovea-bench                                    the standard table
 //   fovea-bench --suite decode --dtype bf16
 //   fovea-bench --seqs 8 --query-len 16 --context 4080 --non-causal --dtype bf16
+//   fovea-bench --device gpu
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "bench_case.h"
+#include "gpu_yardsticks.h"
 #include "stream_read.h"
 
 namespace {
@@ -19,7 +21,8 @@ const char kUsage[] =
     "Usage: fovea-bench [options]\n"
     "\n"
     "Without a shape, runs a suite; with --query-len, one case.\n"
-    "  --suite NAME        prefill, decode, dflash or all (default all)\n"
+    "  --device NAME       cpu (default), gpu, amd or nvidia; gpu:1 is the second GPU\n"
+    "  --suite NAME        prefill, decode, dflash or all (default all); a GPU has larger cases, bf16 alone\n"
     "  --seqs N            sequences (1)\n"
     "  --query-len N       query tokens of each sequence\n"
     "  --context N         tokens before them (0)\n"
@@ -33,7 +36,8 @@ const char kUsage[] =
     "  --dense             this step's keys and values are given, not read from the cache\n"
     "  --batch-invariant   ask for bits that do not depend on the batch\n"
     "  --threads N         (all)\n"
-    "  --repeat N          timed runs of each case (9)\n"
+    "  --repeat N          timed runs of each case (9; on a GPU 30 rows of several)\n"
+    "  --graph             GPU: launch the forwards of a row as one graph\n"
     "  --warm              reuse one data set, so that caches may hold it; else sets rotate through memory\n"
     "  --stream-mib N      size of the streaming read (4 x the last-level cache)\n";
 
@@ -71,6 +75,44 @@ BenchCase make_case(const char* name, int seqs, int query_len, int context_len, 
   return b;
 }
 
+// What a GPU is for: draft blocks, decode of large batches and of long contexts, paged prefill.
+std::vector<BenchCase> gpu_suite(const std::string& name) {
+  std::vector<BenchCase> cases;
+  const bool all = name == "all";
+  if (all || name == "dflash") {
+    cases.push_back(make_case("dflash 32 x 16 on 4096, non-causal", 32, 16, 4080, false, false));
+    cases.push_back(make_case("dflash 4 x 16 on 32768, non-causal", 4, 16, 32752, false, false));
+    cases.push_back(make_case("verify 32 x 8 on 4096, causal", 32, 8, 4088, true, false));
+  }
+  if (all || name == "decode") {
+    cases.push_back(make_case("decode 64x4096", 64, 1, 4095, true, false));
+    cases.push_back(make_case("decode 256x1024", 256, 1, 1023, true, false));
+    cases.push_back(make_case("decode 4x32768", 4, 1, 32767, true, false));
+    cases.push_back(make_case("decode 1x131072", 1, 1, 131071, true, false));
+    for (BenchCase b : {make_case("decode 64x4096, fp8 cache", 64, 1, 4095, true, false),
+                        make_case("decode 256x1024, fp8 cache", 256, 1, 1023, true, false),
+                        make_case("decode 4x32768, fp8 cache", 4, 1, 32767, true, false)}) {
+      b.cache_dtype = FOVEA_DATA_TYPE_F8_E4M3FN;
+      cases.push_back(b);
+    }
+    BenchCase small = make_case("decode 1x1024, graph, warm", 1, 1, 1023, true, false);
+    small.graph = small.warm = true;
+    cases.push_back(small);
+  }
+  if (all || name == "prefill") {
+    for (const int length : {4096, 8192, 16384}) {
+      const std::string of_length = "prefill 1x" + std::to_string(length);
+      cases.push_back(make_case((of_length + " causal, paged").c_str(), 1, length, 0, true, false));
+      cases.push_back(make_case((of_length + " non-causal, paged").c_str(), 1, length, 0, false, false));
+    }
+    cases.push_back(make_case("prefill 1x8192 causal, dense", 1, 8192, 0, true, true));
+    cases.push_back(make_case("prefill 1x8192 non-causal, dense", 1, 8192, 0, false, true));
+    cases.push_back(make_case("chunk 2048 on 8192, causal, paged", 1, 2048, 8192, true, false));
+  }
+  if (cases.empty()) fail("--suite: '" + name + "' is not one of prefill, decode, dflash, all");
+  return cases;
+}
+
 std::vector<BenchCase> suite(const std::string& name) {
   std::vector<BenchCase> cases;
   const bool all = name == "all";
@@ -95,6 +137,62 @@ std::vector<BenchCase> suite(const std::string& name) {
   return cases;
 }
 
+struct Device {
+  foveaDevice_t kind = FOVEA_DEVICE_CPU;
+  int32_t ordinal = 0;
+};
+
+Device parse_device(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  Device device;
+  if (name == "gpu") {
+    device.kind = FOVEA_DEVICE_GPU;
+  } else if (name == "amd") {
+    device.kind = FOVEA_DEVICE_AMD;
+  } else if (name == "nvidia") {
+    device.kind = FOVEA_DEVICE_NVIDIA;
+  } else if (name != "cpu") {
+    fail("--device: '" + text + "' is not one of cpu, gpu, amd, nvidia");
+  }
+  if (colon != std::string::npos) device.ordinal = parse_int("--device", text.c_str() + colon + 1, 0, 1 << 16);
+  return device;
+}
+
+void run_on_gpu(foveaContext_t context, const foveaContextInfo_t& about, const std::vector<BenchCase>& cases, int repeats) {
+  const GpuRuntime gpu(about.device, about.device_ordinal);
+  const GpuYardsticks yard = measure_gpu(gpu, random_values(FOVEA_DATA_TYPE_BF16));
+  std::printf("libfovea %s on %s, %s\n", foveaGetVersionString(), about.device_name, about.architecture);
+  std::printf("streaming read: %.1f GB/s (%s)\n", yard.read_bandwidth / 1e9, yard.read_by.c_str());
+  if (yard.matrix_flops > 0) {
+    std::printf("matrix product: %.1f TFLOP/s (%s)\n\n", yard.matrix_flops / 1e12, yard.matrix_by.c_str());
+  } else {
+    std::printf("matrix product: not measured, its column is left out (no BLAS library found)\n\n");
+  }
+  std::printf("%-36s %-5s %-11s %10s %10s %9s %8s %9s", "case", "dtype", "cache", "median us", "min us", "TFLOP/s", "GB/s",
+              "of read");
+  if (yard.matrix_flops > 0) std::printf(" %10s", "of product");
+  std::printf(" %8s\n", "plan us");
+  for (const BenchCase& b : cases) {
+    // Data sets of at least this much in turn: beyond every cache.
+    constexpr double kColdBytes = 1.5e9;
+    const foveaDataType_t cache = b.cache_dtype == FOVEA_DATA_TYPE_NONE ? b.dtype : b.cache_dtype;
+    std::printf("%-36s %-5s %-11s ", b.name.c_str(), foveaDataTypeName(b.dtype),
+                b.dense && b.context_len == 0 ? "-" : foveaDataTypeName(cache));
+    try {
+      const BenchResult r = run_case(context, b, repeats, kColdBytes, &gpu);
+      std::printf("%10.1f %10.1f %9.1f %8.1f %8.1f%%", r.median_seconds * 1e6, r.min_seconds * 1e6,
+                  r.flops / r.median_seconds / 1e12, r.bytes / r.median_seconds / 1e9,
+                  100.0 * r.bytes / r.median_seconds / yard.read_bandwidth);
+      if (yard.matrix_flops > 0) std::printf(" %9.1f%%", 100.0 * r.flops / r.median_seconds / yard.matrix_flops);
+      std::printf(" %8.1f\n", r.plan_seconds * 1e6);
+    } catch (const std::exception& error) {
+      std::printf("%s\n", error.what());
+    }
+    std::fflush(stdout);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -105,7 +203,8 @@ int main(int argc, char** argv) {
   bool has_dtype = false;
   bool warm = false;
   int threads = 0;
-  int repeats = 9;
+  int repeats = 0;
+  Device device;
   size_t stream_mib = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
@@ -117,6 +216,10 @@ int main(int argc, char** argv) {
     if (option == "--help" || option == "-h") {
       std::fputs(kUsage, stdout);
       return 0;
+    } else if (option == "--device") {
+      device = parse_device(value());
+    } else if (option == "--graph") {
+      custom.graph = true;
     } else if (option == "--suite") {
       suite_name = value();
     } else if (option == "--seqs") {
@@ -164,6 +267,15 @@ int main(int argc, char** argv) {
   std::vector<BenchCase> cases;
   if (is_custom) {
     cases.push_back(custom);
+  } else if (device.kind != FOVEA_DEVICE_CPU) {
+    for (BenchCase b : gpu_suite(suite_name)) {
+      if (custom.cache_dtype != FOVEA_DATA_TYPE_NONE) b.cache_dtype = custom.cache_dtype;
+      if (has_dtype) b.dtype = custom.dtype;
+      b.batch_invariant = custom.batch_invariant;
+      b.block_size = custom.block_size;
+      b.graph = b.graph || custom.graph;
+      cases.push_back(b);
+    }
   } else {
     for (BenchCase b : suite(suite_name)) {
       b.cache_dtype = custom.cache_dtype;
@@ -177,7 +289,10 @@ int main(int argc, char** argv) {
   }
 
   foveaContextCreateInfo_t info = FOVEA_CONTEXT_CREATE_INFO_INIT;
-  info.device = FOVEA_DEVICE_CPU;
+  if (repeats == 0) repeats = device.kind == FOVEA_DEVICE_CPU ? 9 : 30;
+  for (BenchCase& b : cases) b.warm = b.warm || warm;
+  info.device = device.kind;
+  info.device_ordinal = device.ordinal;
   info.num_threads = threads;
   foveaContext_t context = nullptr;
   if (foveaContextCreate(&info, &context) != FOVEA_STATUS_SUCCESS) fail(foveaGetLastErrorMessage());
@@ -186,6 +301,11 @@ int main(int argc, char** argv) {
   if (foveaContextGetInfo(context, &about) != FOVEA_STATUS_SUCCESS) fail(foveaGetLastErrorMessage());
   int status = 0;
   try {
+    if (device.kind != FOVEA_DEVICE_CPU) {
+      run_on_gpu(context, about, cases, repeats);
+      foveaContextDestroy(context);
+      return 0;
+    }
     const size_t llc = last_level_cache_bytes();
     const size_t stream_bytes = stream_mib != 0 ? stream_mib << 20 : 4 * llc;
     std::printf("libfovea %s on %s, %s, %d threads; last-level cache %zu MiB\n", foveaGetVersionString(), about.device_name,
@@ -195,7 +315,7 @@ int main(int argc, char** argv) {
     std::printf("%-36s %-5s %-12s %10s %10s %9s %8s %9s\n", "case", "dtype", "cache", "median ms", "min ms", "GFLOP/s", "GB/s",
                 "of stream");
     for (const BenchCase& b : cases) {
-      const BenchResult r = run_case(context, b, repeats, warm ? 0 : static_cast<double>(stream_bytes));
+      const BenchResult r = run_case(context, b, repeats, static_cast<double>(stream_bytes));
       const foveaDataType_t cache = b.cache_dtype == FOVEA_DATA_TYPE_NONE ? b.dtype : b.cache_dtype;
       std::printf("%-36s %-5s %-12s %10.3f %10.3f %9.1f %8.1f %8.1f%%\n", b.name.c_str(), foveaDataTypeName(b.dtype),
                   b.dense && b.context_len == 0 ? "-" : foveaDataTypeName(cache), r.median_seconds * 1e3, r.min_seconds * 1e3,

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -28,23 +29,34 @@ using Metadata = std::unique_ptr<foveaMetadata_st, void (*)(foveaMetadata_t)>;
 // over the cache, and with pages of 4 KiB nearly each of them would need a translation of its own.
 class Buffer {
  public:
-  explicit Buffer(size_t bytes)
-      : bytes_((bytes + kHugePage - 1) / kHugePage * kHugePage), data_(static_cast<char*>(std::aligned_alloc(kHugePage, bytes_))) {
+  Buffer(size_t bytes, const GpuRuntime* gpu) : gpu_(gpu), bytes_((bytes + kHugePage - 1) / kHugePage * kHugePage) {
+    if (gpu_ != nullptr) {
+      data_ = static_cast<char*>(gpu_->allocate(bytes_));
+      return;
+    }
+    data_ = static_cast<char*>(std::aligned_alloc(kHugePage, bytes_));
     if (data_ == nullptr) throw std::bad_alloc();
     madvise(data_, bytes_, MADV_HUGEPAGE);
     std::memset(data_, 0, bytes_);
   }
-  Buffer(Buffer&& other) noexcept : bytes_(other.bytes_), data_(other.data_) { other.data_ = nullptr; }
+  Buffer(Buffer&& other) noexcept : gpu_(other.gpu_), bytes_(other.bytes_), data_(other.data_) { other.data_ = nullptr; }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { std::free(data_); }
+  ~Buffer() {
+    if (gpu_ == nullptr) {
+      std::free(data_);
+    } else if (data_ != nullptr) {
+      gpu_->release(data_);
+    }
+  }
   char* data() { return data_; }
   size_t size() const { return bytes_; }
 
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
+  const GpuRuntime* gpu_;
   size_t bytes_;
-  char* data_;
+  char* data_ = nullptr;
 };
 
 foveaTensor_t tensor(void* data, foveaDataType_t dtype, std::initializer_list<int64_t> shape) {
@@ -111,6 +123,26 @@ struct DataSet {
   Buffer value_cache;
 };
 
+// Seconds of one call, sorted: each sample is a row of calls, long enough that what it takes to launch the first and to see
+// the last does not count, and short enough for many samples. All data sets occur in a row.
+std::vector<double> time_on_gpu(const GpuRuntime& gpu, int samples, int copies, bool graph, const std::function<void()>& call) {
+  constexpr double kRow = 2e-3;
+  const auto calls = [&](int count) {
+    return [&call, count] {
+      for (int i = 0; i < count; ++i) call();
+    };
+  };
+  const int first = std::max(copies, 3);
+  gpu.time(1, calls(first));
+  const double estimate = gpu.time(3, calls(first))[0] / first;
+  const int count = (std::clamp(static_cast<int>(kRow / estimate), 1, 200) + copies - 1) / copies * copies;
+  const std::function<void()> row = graph ? gpu.record(calls(count)) : calls(count);
+  gpu.time(2, row);
+  std::vector<double> seconds = gpu.time(samples, row);
+  for (double& s : seconds) s /= count;
+  return seconds;
+}
+
 double visible_pairs(const BenchCase& b) {
   const double len = b.query_len + b.context_len;
   double pairs = 0;
@@ -125,7 +157,21 @@ double visible_pairs(const BenchCase& b) {
 
 }  // namespace
 
-BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, double cold_bytes) {
+std::vector<char> random_values(foveaDataType_t dtype) {
+  foveaContextCreateInfo_t info = FOVEA_CONTEXT_CREATE_INFO_INIT;
+  info.device = FOVEA_DEVICE_CPU;
+  foveaContext_t handle = nullptr;
+  check(foveaContextCreate(&info, &handle));
+  const std::unique_ptr<foveaContext_st, void (*)(foveaContext_t)> context(handle, foveaContextDestroy);
+  constexpr int32_t kRow = 128;
+  std::vector<char> bytes(size_t{16} << 20);
+  Values values;
+  values.fill(handle, bytes.data(), dtype, static_cast<int64_t>(bytes.size() / foveaDataTypeSize(dtype) / kRow), kRow);
+  return bytes;
+}
+
+BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, double cold_bytes, const GpuRuntime* gpu) {
+  void* const stream = gpu == nullptr ? nullptr : gpu->stream();
   const foveaDataType_t cache_dtype = b.cache_dtype == FOVEA_DATA_TYPE_NONE ? b.dtype : b.cache_dtype;
   const int32_t seq_len = b.query_len + b.context_len;
   const int32_t blocks_per_seq = (seq_len + b.block_size - 1) / b.block_size;
@@ -167,7 +213,7 @@ BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, do
                                   query_start_loc.data(), seq_lens.data()));
   check(foveaMetadataSetBlockTable(metadata_handle, FOVEA_MEMORY_HOST, b.num_seqs, blocks_per_seq, 0, block_table.data()));
   check(foveaMetadataSetCausal(metadata_handle, b.causal ? 1 : 0));
-  check(foveaMetadataCommit(metadata_handle, nullptr));
+  check(foveaMetadataCommit(metadata_handle, stream));
 
   const auto heads = static_cast<size_t>(b.num_query_heads);
   const auto kv_heads = static_cast<size_t>(b.num_kv_heads);
@@ -176,24 +222,38 @@ BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, do
   const size_t cache_bytes =
       has_cache ? static_cast<size_t>(num_blocks) * static_cast<size_t>(b.block_size) * kv_heads * size * cache_element : 0;
   const double set_bytes = 2.0 * static_cast<double>(dense_bytes + cache_bytes);
-  const int copies = static_cast<int>(std::clamp(std::ceil(cold_bytes / set_bytes), 1.0, static_cast<double>(repeats)));
+  const double most_copies = gpu == nullptr ? static_cast<double>(repeats) : 64;
+  const int copies = b.warm ? 1 : static_cast<int>(std::clamp(std::ceil(cold_bytes / set_bytes), 1.0, most_copies));
   Values values;
+  // On a GPU everything is the same few numbers over and over, at addresses that differ.
+  const std::vector<char> gpu_values = gpu == nullptr ? std::vector<char>() : random_values(b.dtype);
+  const std::vector<char> gpu_cache_values = gpu == nullptr ? std::vector<char>() : random_values(cache_dtype);
+  const auto fill = [&](Buffer& buffer, foveaDataType_t dtype, int64_t rows) {
+    if (gpu == nullptr) return values.fill(context, buffer.data(), dtype, rows, b.head_size);
+    const std::vector<char>& from = dtype == cache_dtype ? gpu_cache_values : gpu_values;
+    for (size_t done = 0; done < buffer.size(); done += from.size()) {
+      gpu->upload(buffer.data() + done, from.data(), std::min(from.size(), buffer.size() - done));
+    }
+  };
   std::vector<DataSet> sets;
   for (int i = 0; i < copies; ++i) {
     const size_t query_bytes = static_cast<size_t>(num_tokens) * heads * size * element;
-    sets.push_back({Buffer(query_bytes), Buffer(dense_bytes + 1), Buffer(dense_bytes + 1), Buffer(cache_bytes + 1),
-                    Buffer(cache_bytes + 1)});
+    sets.push_back({Buffer(query_bytes, gpu), Buffer(dense_bytes + 1, gpu), Buffer(dense_bytes + 1, gpu),
+                    Buffer(cache_bytes + 1, gpu), Buffer(cache_bytes + 1, gpu)});
     DataSet& set = sets.back();
-    values.fill(context, set.query.data(), b.dtype, num_tokens * b.num_query_heads, b.head_size);
+    fill(set.query, b.dtype, num_tokens * b.num_query_heads);
     if (b.dense) {
-      values.fill(context, set.key.data(), b.dtype, num_tokens * b.num_kv_heads, b.head_size);
-      values.fill(context, set.value.data(), b.dtype, num_tokens * b.num_kv_heads, b.head_size);
+      fill(set.key, b.dtype, num_tokens * b.num_kv_heads);
+      fill(set.value, b.dtype, num_tokens * b.num_kv_heads);
     }
     if (has_cache) {
       const int64_t rows = num_blocks * b.block_size * b.num_kv_heads;
       if (i == 0) {
-        values.fill(context, set.key_cache.data(), cache_dtype, rows, b.head_size);
-        values.fill(context, set.value_cache.data(), cache_dtype, rows, b.head_size);
+        fill(set.key_cache, cache_dtype, rows);
+        fill(set.value_cache, cache_dtype, rows);
+      } else if (gpu != nullptr) {
+        gpu->copy_on_device(set.key_cache.data(), sets[0].key_cache.data(), cache_bytes);
+        gpu->copy_on_device(set.value_cache.data(), sets[0].value_cache.data(), cache_bytes);
       } else {
         std::memcpy(set.key_cache.data(), sets[0].key_cache.data(), cache_bytes);
         std::memcpy(set.value_cache.data(), sets[0].value_cache.data(), cache_bytes);
@@ -205,17 +265,19 @@ BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, do
   check(foveaAttentionGetWorkspaceSize(attention_handle, &limits, &workspace_size));
   size_t plan_size = 0;
   check(foveaAttentionGetPlanSize(attention_handle, &limits, &plan_size));
-  Buffer workspace(workspace_size);
-  Buffer plan(plan_size);
-  Buffer output(static_cast<size_t>(num_tokens) * heads * size * element);
+  Buffer workspace(workspace_size, gpu);
+  Buffer plan(plan_size, gpu);
+  Buffer output(static_cast<size_t>(num_tokens) * heads * size * element, gpu);
   foveaPlanArgs_t plan_args = FOVEA_PLAN_ARGS_INIT;
   plan_args.plan = plan.data();
   plan_args.plan_size = plan.size();
-  check(foveaAttentionPlan(attention_handle, metadata_handle, &plan_args));
+  plan_args.stream = stream;
+  const auto make_plan = [&] { check(foveaAttentionPlan(attention_handle, metadata_handle, &plan_args)); };
+  make_plan();
 
-  std::vector<double> seconds;
-  for (int r = -2; r < repeats; ++r) {
-    DataSet& set = sets[static_cast<size_t>((r + 2) % copies)];
+  int next_set = 0;
+  const auto forward = [&] {
+    DataSet& set = sets[static_cast<size_t>(next_set++ % copies)];
     foveaForwardArgs_t args = FOVEA_FORWARD_ARGS_INIT;
     args.query = tensor(set.query.data(), b.dtype, {num_tokens, b.num_query_heads, b.head_size});
     if (b.dense) {
@@ -231,14 +293,24 @@ BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, do
     args.workspace_size = workspace.size();
     args.plan = plan.data();
     args.plan_size = plan.size();
-    const auto start = std::chrono::steady_clock::now();
+    args.stream = stream;
     check(foveaAttentionForward(attention_handle, metadata_handle, &args));
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (r >= 0) seconds.push_back(elapsed.count());
+  };
+  BenchResult result = {};
+  std::vector<double> seconds;
+  if (gpu == nullptr) {
+    for (int r = -2; r < repeats; ++r) {
+      const auto start = std::chrono::steady_clock::now();
+      forward();
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      if (r >= 0) seconds.push_back(elapsed.count());
+    }
+    std::sort(seconds.begin(), seconds.end());
+  } else {
+    seconds = time_on_gpu(*gpu, repeats, copies, b.graph, forward);
+    result.plan_seconds = time_on_gpu(*gpu, repeats, 1, true, make_plan)[static_cast<size_t>(repeats / 2)];
   }
-  std::sort(seconds.begin(), seconds.end());
 
-  BenchResult result;
   result.median_seconds = seconds[seconds.size() / 2];
   result.min_seconds = seconds[0];
   result.flops = 4.0 * visible_pairs(b) * b.num_seqs * b.num_query_heads * b.head_size;

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <string>
 
+#include <vector>
+
 #include "fovea/fovea.h"
+#include "gpu_runtime.h"
 
 struct BenchCase {
   std::string name;
@@ -19,18 +22,26 @@ struct BenchCase {
   bool causal = true;
   bool dense = false;  // this step's keys and values are given instead of read from the cache
   bool batch_invariant = false;
+  bool graph = false;  // GPU: forwards are launched as one graph, as a decoder's layers are
+  bool warm = false;   // one data set, which caches may hold
   foveaDataType_t dtype = FOVEA_DATA_TYPE_BF16;
   foveaDataType_t cache_dtype = FOVEA_DATA_TYPE_NONE;
 };
+
+// N(0,1) numbers as a type stores them, 16 MiB of them, for a GPU's memory to be filled with.
+std::vector<char> random_values(foveaDataType_t dtype);
 
 struct BenchResult {
   double median_seconds;
   double min_seconds;
   double flops;  // of visible (query, key) pairs only
   double bytes;  // keys and values that are visible, read once per KV head; queries and outputs
+  double plan_seconds;  // GPU: of the plan that forwards share
 };
 
 // Runs a case `repeats` times after a warm-up. The caches of `copies` data sets are used in turn, so that their total is
 // larger than `cold_bytes` and every run reads memory rather than a processor's cache. Throws std::runtime_error with the
-// library's sentence if a call fails.
-BenchResult run_case(foveaContext_t context, const BenchCase& bench, int repeats, double cold_bytes);
+// library's sentence if a call fails. With `gpu` the context is one of that GPU; times are between its events, each over
+// several forwards in a row.
+BenchResult run_case(foveaContext_t context, const BenchCase& bench, int repeats, double cold_bytes,
+                     const GpuRuntime* gpu = nullptr);
