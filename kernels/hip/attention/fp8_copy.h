@@ -62,7 +62,7 @@ struct Fp8Copy {
     for (int c = 0; c < kCopies; ++c) {
       const Int index = index_of(wg, c);
       const Bool here = index < kHeadSize;
-      const Quad bytes = lds_load_quad(wg, select(here, (index + sixteen * kHeadSize) * 16 + stage, index * 0 + stage));
+      const Quad bytes = lds_load_quad<kExact>(wg, (index + sixteen * kHeadSize) * 16 + stage, here);
       Quad first, second;
 #pragma unroll
       for (int w = 0; w < 2; ++w) {

@@ -244,10 +244,11 @@ struct TileKernel {
       const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
       const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
       const Int to = swizzled<kPieces>(row, piece);
+      const Bool here = index < kRows * kPieces;
       if (narrow) {
-        lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), row >= 0);
+        lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), here);
       } else {
-        copy_async16<true>(wg, exists, to, p.query.data + (offset + to_long(piece * 16)), exists);
+        copy_async16<kRows * kPieces % kThreads == 0>(wg, here, to, p.query.data + (offset + to_long(piece * 16)), exists);
       }
     }
   }

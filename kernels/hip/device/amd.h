@@ -207,6 +207,12 @@ FOVEA_DEVICE Quad lds_load_quad(const Workgroup& wg, Int from) {
   const Words4 q = *lds_at<Words4>(wg, from);
   return {{q.x, q.y, q.z, q.w}};
 }
+// Zeros where mask is false. kAll: it is true.
+template <bool kAll>
+FOVEA_DEVICE Quad lds_load_quad(const Workgroup& wg, Int from, Bool mask) {
+  if (kAll || mask) return lds_load_quad(wg, from);
+  return {{0, 0, 0, 0}};
+}
 FOVEA_DEVICE void lds_load_pair(const Workgroup& wg, Int from, Uint (&words)[2]) {
   const Words2 q = *lds_at<Words2>(wg, from);
   words[0] = q.x;

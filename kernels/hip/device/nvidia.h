@@ -146,6 +146,12 @@ FOVEA_DEVICE Quad lds_load_quad(const Workgroup& wg, Int from) {
                : "memory");
   return q;
 }
+// Zeros where mask is false. kAll: it is true.
+template <bool kAll>
+FOVEA_DEVICE Quad lds_load_quad(const Workgroup& wg, Int from, Bool mask) {
+  if (kAll || mask) return lds_load_quad(wg, from);
+  return {{0, 0, 0, 0}};
+}
 FOVEA_DEVICE void lds_store_int(const Workgroup& wg, Int to, Int value, Bool mask) {
   if (mask) asm volatile("st.shared.s32 [%0], %1;" ::"r"(wg.lds + to), "r"(value) : "memory");
 }
