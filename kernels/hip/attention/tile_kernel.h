@@ -425,10 +425,11 @@ struct TileKernel {
 #pragma unroll
     for (int r = 0; r < Ops::kRowSlots; ++r) {
       moved = moved | (next.v[r] != max.v[r]);
-      const Float base = select(next.v[r] == -INFINITY, Float(0.0f), next.v[r] * c);
-      scale.v[r] = exp2_fast(lane_fma(max.v[r], Float(c), Float(0.0f) - base));
+      // Exactly 1 where the maximum stays: a row's bits must not depend on whether another row of its wave moved.
+      const Float base = select(next.v[r] == -INFINITY, Float(0.0f), next.v[r]);
+      scale.v[r] = exp2_fast((max.v[r] - base) * c);
       max.v[r] = next.v[r];
-      next.v[r] = base;
+      next.v[r] = base * c;
       sum.v[r] = sum.v[r] * scale.v[r];
     }
 #pragma unroll

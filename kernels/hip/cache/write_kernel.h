@@ -41,6 +41,14 @@ struct WriteKernel {
     Lane<char*> target = cache.data + (block * cache.block_stride + to_long(head) * cache.head_stride + to_long(row) * cache.row_stride);
     Float v[8];
     const bool same = p.cache_type == p.input_type;
+    if (transposed && same && size == 2) {
+      const Quad q = global_load_quad(source + to_long(element * 2), mask);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        global_store_half(target + to_long(element + i) * cache.group_stride, (q.w[i / 2] >> (i % 2 * 16)) & 0xffffu, mask);
+      }
+      return;
+    }
     if (transposed) {
       load_eight(source, element, p.input_type, v, mask);
       divide(v, scale, head, mask);

@@ -178,6 +178,58 @@ struct PlanKernel {
     return global_load(p.firsts + seq, mask, 0);
   }
 
+  // A sequence, and the keys that its rows need.
+  struct Item {
+    Extent e;
+    Interval<Int> keys;
+  };
+  FOVEA_DEVICE Item load_item(Int seq, Bool mask) const {
+    Item item;
+    item.e = extent(seq, mask);
+    item.keys = hull(seq, item.e, Int(0) * seq, lane_max(item.e.query_len - 1, Int(0)), mask);
+    return item;
+  }
+
+  // An entry before it has its place in a list.
+  struct PlannedEntry {
+    Quad low, high;  // the two halves of a WorkEntry
+    Int kind;
+    Int place;       // of its bucket in shared memory
+  };
+  FOVEA_DEVICE PlannedEntry planned_entry(Int index, Bool mask) const {
+    const int num_seqs = p.batch.num_seqs;
+    Int low = Int(0) * index, high = Int(0) * index + num_seqs;  // first_entry(low) <= index < first_entry(high)
+    for (int step = num_seqs; step > 1; step = (step + 1) / 2) {
+      const Int middle = (low + high) / 2;
+      const Bool above = (first_entry(middle, mask) <= index) & (high - low > 1);
+      low = select(above, middle, low);
+      high = select(above | (high - low <= 1), high, middle);
+    }
+    const Int seq = low;
+    const Int part = index - first_entry(seq, mask);
+    const Int parts = first_entry(seq + 1, mask) - (index - part);
+    const Extent e = extent(seq, mask);
+    const Bool large = e.kind == kLarge;
+    const Int row_begin = select(large, part * kLargeRows, Int(0) * part);
+    const Int row_end = select(large, lane_min(row_begin + kLargeRows, e.rows), e.rows);
+    Interval<Int> keys = hull(seq, e, row_begin / p.layer.group, lane_max(row_end - 1, Int(0)) / p.layer.group, mask);
+    const Int chunk = split_keys(keys, e.seq_len, lane_max(parts, Int(1)));
+    const Int start = keys.begin;
+    keys.begin = select(large, start, lane_min(start + part * chunk, keys.end));
+    keys.end = select(large, keys.end, lane_min(start + (part + 1) * chunk, keys.end));
+    const Int tiles = (keys.end - keys.begin + kPlanTile - 1) / kPlanTile;
+    const Bool split = (!large) & (parts > 1);
+    const Int first_slot = global_load(p.slots + seq, mask & split, 0);
+    PlannedEntry entry;
+    entry.kind = e.kind;
+    // Finer than a power of two, longest first.
+    entry.place = (e.kind * kPlanBuckets + (Int(kPlanBuckets - 1) - quarter_log2(tiles))) * 4 + PlanLds::kBuckets;
+    entry.low = {{as_uint(select(e.valid, seq, Int(-1) - seq)), as_uint(row_begin), as_uint(keys.begin), as_uint(keys.end)}};
+    entry.high = {{as_uint(select(split, part, Int(0) * part)), as_uint(select(split, parts, Int(1) + part * 0)), as_uint(first_slot),
+                   as_uint(part * 0)}};
+    return entry;
+  }
+
   FOVEA_DEVICE void make_lists() const {
     const int num_seqs = p.batch.num_seqs;
     for (int i = 0; i < PlanLds::kCleared; i += kPlanThreads * 4) {
@@ -185,15 +237,18 @@ struct PlanKernel {
       lds_store_int(wg, at, Int(0) * at, at < PlanLds::kCleared);
     }
     wg.barrier();
+    // What few sequences need is computed once and kept; of many it is computed anew in each of the three passes.
+    const bool few = num_seqs <= kPlanThreads;
+    Item item;
     // How much work there is of each kind.
     for (int first = 0; first < num_seqs; first += kPlanThreads) {
       const Int seq = wg.thread() + first;
       const Bool mask = seq < num_seqs;
-      const Extent e = extent(seq, mask);
-      const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
-      const Int tiles = (keys.end - keys.begin + kPlanTile - 1) / kPlanTile;
+      if (!any_lane(mask)) continue;
+      item = load_item(seq, mask);
+      const Int tiles = (item.keys.end - item.keys.begin + kPlanTile - 1) / kPlanTile;
       for (int k = 0; k < kLarge; ++k) {
-        const Bool mine = mask & (e.rows > 0) & (e.kind == k);
+        const Bool mine = mask & (item.e.rows > 0) & (item.e.kind == k);
         if (any_lane(mine)) lds_add(wg, total_place(Int(k) + wg.lane * 0, 0, 0), wave_sum(select(mine, tiles, Int(0) * tiles)), wg.lane == 0);
       }
     }
@@ -206,8 +261,10 @@ struct PlanKernel {
       for (int first = 0; first < num_seqs; first += kPlanThreads) {
         const Int seq = wg.thread() + first;
         const Bool mask = seq < num_seqs;
-        const Extent e = extent(seq, mask);
-        const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
+        if (!any_lane(mask)) continue;
+        if (!few) item = load_item(seq, mask);
+        const Extent& e = item.e;
+        const Interval<Int>& keys = item.keys;
         const Bool counts = mask & (e.rows > 0) & (e.kind != kLarge);
 #pragma unroll
         for (int r = 0; r < kMaxRounds; ++r) {
@@ -247,22 +304,30 @@ struct PlanKernel {
     for (int first = 0; first < num_seqs; first += kPlanThreads) {
       const Int seq = wg.thread() + first;
       const Bool mask = seq < num_seqs;
-      const Extent e = extent(seq, mask);
-      const Interval<Int> keys = hull(seq, e, Int(0), lane_max(e.query_len - 1, Int(0)), mask);
-      Int count = e.row_tiles;
-      for (int k = 0; k < kLarge; ++k) {
-        count = select(e.kind == k, splits(keys, e.seq_len, Int(uniform_max(totals[k], 1)), p.target[k], rounds[k]), count);
-      }
-      count = select(mask & (e.rows > 0), count, Int(0));
-      Int before[kPlanScans];
-      before[0] = count;
+      const bool any = any_lane(mask);
+      Int before[kPlanScans] = {Int(0) * seq, Int(0) * seq, Int(0) * seq, Int(0) * seq, Int(0) * seq};
+      Int count = Int(0) * seq;
+      if (any) {
+        if (!few) item = load_item(seq, mask);
+        const Extent& e = item.e;
+        count = e.row_tiles;
+        for (int k = 0; k < kLarge; ++k) {
+          const Bool mine = e.kind == k;
+          if (!any_lane(mine)) continue;
+          count = select(mine, splits(item.keys, e.seq_len, Int(uniform_max(totals[k], 1)), p.target[k], rounds[k]), count);
+        }
+        count = select(mask & (e.rows > 0), count, Int(0) * count);
+        before[0] = count;
 #pragma unroll
-      for (int k = 0; k < kLarge; ++k) {
-        const Bool split = (e.kind == k) & (count > 1);
-        before[1 + k] = select(split, count, Int(0) * count);
-        before[3 + k] = select(split, Int(1) + count * 0, Int(0) * count);
+        for (int k = 0; k < kLarge; ++k) {
+          const Bool split = (e.kind == k) & (count > 1);
+          before[1 + k] = select(split, count, Int(0) * count);
+          before[3 + k] = select(split, Int(1) + count * 0, Int(0) * count);
+        }
       }
       scan(before, sums);
+      if (!any) continue;
+      const Extent& e = item.e;
       global_store(p.firsts + seq, before[0], mask);
       lds_store_int(wg, seq * 4 + PlanLds::kFirsts, before[0], mask & (seq < kPlanLdsFirsts));
 #pragma unroll
@@ -284,47 +349,24 @@ struct PlanKernel {
     }
     wg.barrier();
     // Twice over all entries: count the lengths, then place them, longest first.
+    PlannedEntry entry;
     for (int pass = 0; pass < 2; ++pass) {
       for (int first = 0; first < entries; first += kPlanThreads) {
         const Int index = wg.thread() + first;
         const Bool mask = index < entries;
-        Int low = Int(0), high = Int(num_seqs);  // firsts[low] <= index < firsts[high]
-        for (int step = num_seqs; step > 0; step /= 2) {
-          const Int middle = (low + high) / 2;
-          const Bool above = (first_entry(middle, mask) <= index) & (high - low > 1);
-          low = select(above, middle, low);
-          high = select(above | (high - low <= 1), high, middle);
-        }
-        const Int seq = low;
-        const Int part = index - first_entry(seq, mask);
-        const Int parts = first_entry(seq + 1, mask) - (index - part);
-        const Extent e = extent(seq, mask);
-        const Bool large = e.kind == kLarge;
-        const Int row_begin = select(large, part * kLargeRows, Int(0));
-        const Int row_end = select(large, lane_min(row_begin + kLargeRows, e.rows), e.rows);
-        Interval<Int> keys = hull(seq, e, row_begin / p.layer.group, lane_max(row_end - 1, Int(0)) / p.layer.group, mask);
-        const Int chunk = split_keys(keys, e.seq_len, lane_max(parts, Int(1)));
-        const Int start = keys.begin;
-        keys.begin = select(large, start, lane_min(start + part * chunk, keys.end));
-        keys.end = select(large, keys.end, lane_min(start + (part + 1) * chunk, keys.end));
-        const Int tiles = (keys.end - keys.begin + kPlanTile - 1) / kPlanTile;
-        // Finer than a power of two, longest first.
-        const Int bucket = Int(kPlanBuckets - 1) - quarter_log2(tiles);
-        const Int place = (e.kind * kPlanBuckets + bucket) * 4 + PlanLds::kBuckets;
+        if (!any_lane(mask)) continue;
+        if (pass == 0 || entries > kPlanThreads) entry = planned_entry(index, mask);
         if (pass == 0) {
-          lds_add(wg, place, Int(1) + place * 0, mask);
+          lds_add(wg, entry.place, Int(1) + index * 0, mask);
           continue;
         }
-        const Int position = lds_fetch_add(wg, place, Int(1), mask);
-        const Bool split = (!large) & (parts > 1);
-        const Int first_slot = global_load(p.slots + seq, mask & split, 0);
+        const Int position = lds_fetch_add(wg, entry.place, Int(1) + index * 0, mask);
         for (int k = 0; k < kNumKinds; ++k) {
           char* list = reinterpret_cast<char*>(p.plan.entries[k]);
-          const Bool mine = mask & (e.kind == k) & (position < p.plan.capacity[k]);
-          const Quad low_half = {{as_uint(select(e.valid, seq, Int(-1) - seq)), as_uint(row_begin), as_uint(keys.begin), as_uint(keys.end)}};
-          const Quad high_half = {{as_uint(select(split, part, Int(0))), as_uint(select(split, parts, Int(1))), as_uint(first_slot), Uint(0)}};
-          global_store_quad(list + to_long(position) * 32, low_half, mine);
-          global_store_quad(list + (to_long(position) * 32 + 16), high_half, mine);
+          const Bool mine = mask & (entry.kind == k) & (position < p.plan.capacity[k]);
+          if (!any_lane(mine)) continue;
+          global_store_quad(list + to_long(position) * 32, entry.low, mine);
+          global_store_quad(list + (to_long(position) * 32 + 16), entry.high, mine);
         }
       }
       wg.barrier();
