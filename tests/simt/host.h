@@ -111,16 +111,21 @@ inline void lds_store_quad(const Workgroup&, const Int& to, const Quad& q, const
   }
   count_lds(to, 16, mask);
 }
-inline Quad lds_load_quad(const Workgroup&, const Int& from) {
+// Zeros where mask is false. kAll: it is true.
+template <bool kAll>
+Quad lds_load_quad(const Workgroup&, const Int& from, const Bool& mask) {
   Quad q;
   for (int i = 0; i < kWaveSize; ++i) {
-    uint32_t words[4] = {~0u, ~0u, ~0u, ~0u};
-    if (const char* at = lds_for_read(i, from.v[i], 16, 16)) std::memcpy(words, at, 16);
+    uint32_t words[4] = {0, 0, 0, 0};
+    if (kAll || mask.v[i]) {
+      if (const char* at = lds_for_read(i, from.v[i], 16, 16)) std::memcpy(words, at, 16);
+    }
     for (int w = 0; w < 4; ++w) q.w[w].v[i] = words[w];
   }
-  count_lds(from, 16, Bool(true));
+  count_lds(from, 16, kAll ? Bool(true) : mask);
   return q;
 }
+inline Quad lds_load_quad(const Workgroup& wg, const Int& from) { return lds_load_quad<true>(wg, from, Bool(true)); }
 // The same word for all lanes.
 inline int lds_load_uniform(const Workgroup&, int from) {
   int value = -1;
