@@ -13,8 +13,8 @@ type Attention struct {
 	oneScale int32 // numbers in k_scale and v_scale
 }
 
-// NewAttention binds a config to a backend: the kernel is chosen and loaded, the threads are started. BackendAuto chooses
-// as SelectBackend does.
+// NewAttention binds a config to a backend: the kernel is chosen and loaded, the threads are started. BackendAuto
+// chooses as SelectBackend does.
 func (c *Context) NewAttention(config Config, backend Backend) (*Attention, error) {
 	context, err := c.handle.open("context")
 	if err != nil {
@@ -94,8 +94,9 @@ type PlanArgs struct {
 	Causal CausalMode // forwards must ask for the same
 }
 
-// Plan turns committed metadata into a work list, once per step instead of once per layer. The plan serves every attention
-// of equal config on the same context until the metadata changes. Optional: a forward without a plan makes its own.
+// Plan turns committed metadata into a work list, once per step instead of once per layer. The plan serves every
+// attention of equal config on the same context until the metadata changes. Optional: a forward without a plan makes
+// its own.
 func (a *Attention) Plan(metadata *Metadata, args PlanArgs) error {
 	handle, err := a.handle.open("attention")
 	if err != nil {
@@ -129,8 +130,8 @@ type KVWriteArgs struct {
 	Stream      Stream
 }
 
-// WriteKVCache writes keys and values of new tokens into the paged cache. It needs no metadata. fp8 values are rounded to
-// nearest even and saturate.
+// WriteKVCache writes keys and values of new tokens into the paged cache. It needs no metadata. fp8 values are
+// rounded to nearest even and saturate.
 func (a *Attention) WriteKVCache(args KVWriteArgs) error {
 	handle, err := a.handle.open("attention")
 	if err != nil {

@@ -65,8 +65,8 @@ const (
 	BoundsQueryHeadsPerKVHead BoundsAttribute = 3
 )
 
-// Bounds are the values that a backend takes: Min <= value <= Max, a multiple of MultipleOf; and one of Values, if there
-// are any.
+// Bounds are the values that a backend takes: Min <= value <= Max, a multiple of MultipleOf; and one of Values, if
+// there are any.
 type Bounds struct {
 	Min, Max, MultipleOf int32
 	Values               []int32

@@ -82,8 +82,8 @@ func (c Config) Validate() error {
 	return err
 }
 
-// Check asks one backend whether it can serve the config. If not, the error joins all reasons, and they are returned one
-// by one as well.
+// Check asks one backend whether it can serve the config. If not, the error joins all reasons, and they are returned
+// one by one as well.
 func (c Config) Check(backend Backend) ([]Reason, error) {
 	config, err := c.open()
 	if err != nil {
@@ -102,7 +102,8 @@ func (c Config) Check(backend Backend) ([]Reason, error) {
 	}
 	var reasons []Reason
 	for i := int32(0); i < count; i++ {
-		reasons = append(reasons, Reason{ReasonCode(capi.Fovea_report_code(report, i)), capi.Fovea_report_sentence(report, i)})
+		code := ReasonCode(capi.Fovea_report_code(report, i))
+		reasons = append(reasons, Reason{code, capi.Fovea_report_sentence(report, i)})
 	}
 	return reasons, refusal
 }

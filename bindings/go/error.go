@@ -1,8 +1,13 @@
 package fovea
 
-import "fovea/internal/capi"
+import (
+	"fmt"
 
-// Status says what kind of failure an [Error] is. It is an error itself, so that errors.Is(err, StatusNotSupported) tells.
+	"fovea/internal/capi"
+)
+
+// Status says what kind of failure an [Error] is. It is an error itself, so that errors.Is(err, StatusNotSupported)
+// tells.
 type Status int32
 
 const (
@@ -52,4 +57,8 @@ func errorOf(failure *capi.Failure) error {
 
 func outOfMemory(what string) error {
 	return &Error{StatusOutOfMemory, what + ": host memory could not be allocated"}
+}
+
+func invalidArgument(format string, arguments ...any) error {
+	return &Error{StatusInvalidArgument, fmt.Sprintf(format, arguments...)}
 }

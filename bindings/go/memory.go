@@ -1,7 +1,6 @@
 package fovea
 
 import (
-	"fmt"
 	"math/bits"
 	"runtime"
 	"unsafe"
@@ -23,8 +22,8 @@ type Memory struct {
 	device  bool
 }
 
-// Host is the memory of a slice. A nil slice is none. The slice must not be a part of an object that holds Go pointers too
-// (an array in a struct beside a pointer): cgo panics when it sees one.
+// Host is the memory of a slice. A nil slice is none. The slice must not be a part of an object that holds Go
+// pointers too (an array in a struct beside a pointer): cgo panics when it sees one.
 func Host[T Element](slice []T) Memory {
 	var element T
 	return Memory{pointer: unsafe.Pointer(unsafe.SliceData(slice)), size: len(slice) * int(unsafe.Sizeof(element))}
@@ -98,7 +97,7 @@ func (p *pins) floats(name string, memory Memory, count int32) (*float32, error)
 
 func (m Memory) requireBytes(name string, needed uint64) error {
 	if m.pointer != nil && uint64(m.size) < needed {
-		return &Error{StatusInvalidArgument, fmt.Sprintf("%s: has %d bytes, expected at least %d", name, m.size, needed)}
+		return invalidArgument("%s: has %d bytes, expected at least %d", name, m.size, needed)
 	}
 	return nil
 }
@@ -106,18 +105,17 @@ func (m Memory) requireBytes(name string, needed uint64) error {
 // tensorSetter sets one tensor of a struct of the library.
 type tensorSetter = func(data unsafe.Pointer, dataType, ndim int32, shape, strides *int64)
 
-// putTensor hands a tensor to a struct of the library, by the struct's own setter, after a look at whether its memory is
-// as large as its shape says.
+// putTensor hands a tensor to a struct of the library, by the struct's own setter, after a look at whether its memory
+// is as large as its shape says.
 func (p *pins) putTensor(name string, tensor Tensor, set tensorSetter) error {
 	if tensor.Memory.pointer == nil {
 		return nil
 	}
 	if len(tensor.Shape) > MaxDims {
-		return &Error{StatusInvalidArgument, fmt.Sprintf("%s: has %d axes, expected at most %d", name, len(tensor.Shape), MaxDims)}
+		return invalidArgument("%s: has %d axes, expected at most %d", name, len(tensor.Shape), MaxDims)
 	}
 	if tensor.Strides != nil && len(tensor.Strides) != len(tensor.Shape) {
-		return &Error{StatusInvalidArgument,
-			fmt.Sprintf("%s: has %d strides, expected %d", name, len(tensor.Strides), len(tensor.Shape))}
+		return invalidArgument("%s: has %d strides, expected %d", name, len(tensor.Strides), len(tensor.Shape))
 	}
 	needed, err := tensor.extent(name)
 	if err != nil {
@@ -142,7 +140,7 @@ func (t *Tensor) extent(name string) (uint64, error) {
 	contiguous := true
 	for axis, length := range t.Shape {
 		if length < 0 {
-			return 0, &Error{StatusInvalidArgument, fmt.Sprintf("%s: axis %d has length %d", name, axis, length)}
+			return 0, invalidArgument("%s: axis %d has length %d", name, axis, length)
 		}
 		if length == 0 {
 			return 0, nil
@@ -151,13 +149,13 @@ func (t *Tensor) extent(name string) (uint64, error) {
 			contiguous = false
 		}
 	}
-	tooLarge := &Error{StatusInvalidArgument, name + ": has more elements than can be addressed"}
+	tooLarge := invalidArgument("%s: has more elements than can be addressed", name)
 	elements, stride := uint64(1), uint64(1)
 	for axis := len(t.Shape) - 1; axis >= 0; axis-- {
 		length := uint64(t.Shape[axis])
 		if !contiguous {
 			if t.Strides[axis] < 0 {
-				return 0, &Error{StatusInvalidArgument, fmt.Sprintf("%s: axis %d has stride %d", name, axis, t.Strides[axis])}
+				return 0, invalidArgument("%s: axis %d has stride %d", name, axis, t.Strides[axis])
 			}
 			stride = uint64(t.Strides[axis])
 		}

@@ -1,7 +1,6 @@
 package fovea
 
 import (
-	"fmt"
 	"math"
 	"runtime"
 	"unsafe"
@@ -34,8 +33,8 @@ func (l Limits) open() (capi.FoveaMetadataLimits_t, error) {
 // Metadata is one batch: boundaries of sequences, their lengths, the block table and the causal flag. It is made once
 // with its limits and updated in place. Setters must not run while another goroutine uses it.
 //
-// Sequence s has query_len = queryStartLoc[s+1] - queryStartLoc[s] new tokens and seqLens[s] keys in all. A causal row at
-// position p sees the keys t <= p; a non-causal row sees every key of its sequence.
+// Sequence s has query_len = queryStartLoc[s+1] - queryStartLoc[s] new tokens and seqLens[s] keys in all. A causal
+// row at position p sees the keys t <= p; a non-causal row sees every key of its sequence.
 type Metadata struct {
 	handle  handle[capi.Metadata]
 	numSeqs int
@@ -84,8 +83,8 @@ func (m *Metadata) call(f func(capi.Metadata) *capi.Failure) error {
 	return errorOf(f(handle))
 }
 
-// SetCausal sets whether the batch is causal (the default) or non-causal. It takes effect at once and needs no commit. A
-// forward refuses false unless its config declared NonCausal.
+// SetCausal sets whether the batch is causal (the default) or non-causal. It takes effect at once and needs no
+// commit. A forward refuses false unless its config declared NonCausal.
 func (m *Metadata) SetCausal(causal bool) error {
 	return m.call(func(h capi.Metadata) *capi.Failure { return capi.FoveaMetadataSetCausal(h, flag(causal)) })
 }
@@ -102,8 +101,8 @@ func (m *Metadata) Causal() (bool, error) {
 // are read before it returns. Needs a commit.
 func (m *Metadata) SetSequences(queryStartLoc, seqLens []int32) error {
 	if len(queryStartLoc) != len(seqLens)+1 || len(seqLens) > math.MaxInt32 {
-		return &Error{StatusInvalidArgument, fmt.Sprintf("query_start_loc: has %d entries, expected %d, one more than seq_lens",
-			len(queryStartLoc), len(seqLens)+1)}
+		return invalidArgument("query_start_loc: has %d entries, expected %d, one more than seq_lens",
+			len(queryStartLoc), len(seqLens)+1)
 	}
 	return m.setSequences(hostMemory, int32(len(seqLens)), queryStartLoc[len(seqLens)], 0, 0,
 		unsafe.SliceData(queryStartLoc), unsafe.SliceData(seqLens))
@@ -132,7 +131,8 @@ func (m *Metadata) SetDeviceSequences(s DeviceSequences) error {
 func (m *Metadata) setSequences(memory, numSeqs, numTokens, maxQueryLen, maxSeqLen int32, queryStartLoc,
 	seqLens *int32) error {
 	err := m.call(func(h capi.Metadata) *capi.Failure {
-		return capi.FoveaMetadataSetSequences(h, memory, numSeqs, numTokens, maxQueryLen, maxSeqLen, queryStartLoc, seqLens)
+		return capi.FoveaMetadataSetSequences(h, memory, numSeqs, numTokens, maxQueryLen, maxSeqLen, queryStartLoc,
+			seqLens)
 	})
 	if err == nil {
 		m.numSeqs = int(numSeqs)
@@ -147,8 +147,8 @@ func (m *Metadata) SetCausalPerSequence(causal []bool) error {
 		return m.setCausalPerSequence(hostMemory, nil)
 	}
 	if len(causal) != m.numSeqs {
-		return &Error{StatusInvalidArgument, fmt.Sprintf("causal: has %d entries, expected one for each of %d sequences",
-			len(causal), m.numSeqs)}
+		return invalidArgument("causal: has %d entries, expected one for each of %d sequences",
+			len(causal), m.numSeqs)
 	}
 	// One more, so that an empty batch does not look like nil.
 	flags := make([]int32, len(causal)+1)
@@ -180,8 +180,7 @@ func (m *Metadata) SetBlockTable(table []int32, numColumns int32) error {
 		return m.setBlockTable(hostMemory, 0, 0, 0, nil)
 	}
 	if numColumns < 1 || len(table)%int(numColumns) != 0 {
-		return &Error{StatusInvalidArgument,
-			fmt.Sprintf("block_table: has %d entries, expected a multiple of num_columns = %d", len(table), numColumns)}
+		return invalidArgument("block_table: has %d entries, expected a multiple of num_columns = %d", len(table), numColumns)
 	}
 	return m.setBlockTable(hostMemory, int32(len(table)/int(numColumns)), numColumns, 0, unsafe.SliceData(table))
 }
@@ -201,12 +200,13 @@ func (m *Metadata) setBlockTable(memory, numSeqs, numColumns int32, rowStride in
 	})
 }
 
-// SetPrefixRanges sets spans of positions, first and last inclusive, whose tokens see each other: those of sequence s are
-// ranges[rangeStartLoc[s]:rangeStartLoc[s+1]], sorted and disjoint. A nil rangeStartLoc clears them. Needs a commit.
+// SetPrefixRanges sets spans of positions, first and last inclusive, whose tokens see each other: those of sequence s
+// are ranges[rangeStartLoc[s]:rangeStartLoc[s+1]], sorted and disjoint. A nil rangeStartLoc clears them. Needs a
+// commit.
 func (m *Metadata) SetPrefixRanges(rangeStartLoc []int32, ranges [][2]int32) error {
 	if rangeStartLoc != nil && len(rangeStartLoc) != m.numSeqs+1 {
-		return &Error{StatusInvalidArgument, fmt.Sprintf("range_start_loc: has %d entries, expected %d, one more than sequences",
-			len(rangeStartLoc), m.numSeqs+1)}
+		return invalidArgument("range_start_loc: has %d entries, expected %d, one more than sequences",
+			len(rangeStartLoc), m.numSeqs+1)
 	}
 	return m.call(func(h capi.Metadata) *capi.Failure {
 		return capi.FoveaMetadataSetPrefixRanges(h, hostMemory, int32(len(ranges)), unsafe.SliceData(rangeStartLoc),
@@ -231,7 +231,7 @@ func (m *Metadata) SetDevicePrefixRanges(rangeStartLoc, ranges Memory, numRanges
 // Only memory of a device is borrowed beyond the call: the garbage collector may free a slice before.
 func (m Memory) requireInt32(name string, count int64) error {
 	if m.pointer != nil && !m.device {
-		return &Error{StatusInvalidArgument, name + ": is memory of the host, expected memory of the device"}
+		return invalidArgument("%s: is memory of the host, expected memory of the device", name)
 	}
 	return m.requireBytes(name, uint64(max(count, 0))*4)
 }
@@ -246,8 +246,8 @@ func (m *Metadata) CommitOn(stream Stream) error {
 	})
 }
 
-// Validate checks committed metadata against an attention and a cache of numCacheBlocks blocks (0 skips the check of block
-// ids), reading everything that a forward would. Meant for tests and debugging; waits for the GPU.
+// Validate checks committed metadata against an attention and a cache of numCacheBlocks blocks (0 skips the check of
+// block ids), reading everything that a forward would. Meant for tests and debugging; waits for the GPU.
 func (m *Metadata) Validate(attention *Attention, numCacheBlocks int64) error {
 	handle, err := attention.handle.open("attention")
 	if err != nil {
@@ -257,8 +257,8 @@ func (m *Metadata) Validate(attention *Attention, numCacheBlocks int64) error {
 	return m.call(func(h capi.Metadata) *capi.Failure { return capi.FoveaMetadataValidate(h, handle, numCacheBlocks) })
 }
 
-// AsyncError is the first error that a plan met in device data, with the index of the offending sequence; -1 if there is
-// none. On a CPU such data is refused before anything runs. Waits for the stream.
+// AsyncError is the first error that a plan met in device data, with the index of the offending sequence; -1 if there
+// is none. On a CPU such data is refused before anything runs. Waits for the stream.
 func (m *Metadata) AsyncError(stream Stream) (sequence int32, err error) {
 	sequence = -1
 	err = m.call(func(h capi.Metadata) *capi.Failure {

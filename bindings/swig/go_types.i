@@ -1,7 +1,8 @@
 // Go: how the types of fovea.h appear in the generated package.
 //
-// SWIG's own choices are wrong here: `const int32_t*` would become `*int`, which is 64 bits wide and hence reads every
-// second element of a slice; `void*` would become `uintptr`, which neither cgo's pointer checks nor the race detector see.
+// SWIG's own choices are wrong here: `const int32_t*` would become `*int`, which is 64 bits wide, so that the library
+// would read two elements for each one that was meant; `void*` would become `uintptr`, which cgo's pointer checks do not
+// see.
 
 %insert(cgo_comment_typedefs) %{
 #cgo pkg-config: fovea

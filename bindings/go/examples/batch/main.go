@@ -6,8 +6,8 @@
 // context and in its query. Keys, values and queries are random numbers of a fixed seed, in a paged cache whose blocks
 // are handed out in a scattered order.
 //
-// How many keys a row saw is measured, not derived: with a query of zeros every score is 0, and the log-sum-exp of a row
-// is the logarithm of the number of its keys.
+// How many keys a row saw is measured, not derived: with a query of zeros every score is 0, and the log-sum-exp of a
+// row is the logarithm of the number of its keys.
 package main
 
 import (
@@ -87,7 +87,8 @@ func (b *batch) layOut(random *rand.Rand) (layout, error) {
 	l := layout{queryStartLoc: []int32{0}}
 	for i, s := range b.Sequences {
 		if s.ContextLen < 0 || s.QueryLen < 0 || int64(s.ContextLen)+int64(s.QueryLen) > 1<<20 {
-			return layout{}, fmt.Errorf("sequence %d: context_len %d and query_len %d are not 0 to 2^20 tokens", i, s.ContextLen, s.QueryLen)
+			return layout{}, fmt.Errorf("sequence %d: context_len %d and query_len %d are not 0 to 2^20 tokens", i,
+				s.ContextLen, s.QueryLen)
 		}
 		seqLen := s.ContextLen + s.QueryLen
 		l.queryStartLoc = append(l.queryStartLoc, l.queryStartLoc[i]+s.QueryLen)
@@ -150,7 +151,8 @@ func (b *batch) compute(context *fovea.Context, attention *fovea.Attention, outp
 		}
 		return values
 	}
-	tokens, queryHeads, kvHeads, headSize := int64(numTokens), int64(b.NumQueryHeads), int64(b.NumKVHeads), int64(b.HeadSize)
+	tokens, queryHeads := int64(numTokens), int64(b.NumQueryHeads)
+	kvHeads, headSize := int64(b.NumKVHeads), int64(b.HeadSize)
 	numKeys := int64(len(l.slots))
 	cacheShape := []int64{int64(l.numBlocks), int64(b.BlockSize), kvHeads, headSize}
 	cacheSize := cacheShape[0] * cacheShape[1] * kvHeads * headSize
@@ -196,7 +198,8 @@ func (b *batch) compute(context *fovea.Context, attention *fovea.Attention, outp
 		return err
 	}
 
-	fmt.Fprintf(output, "%d sequences, %d query tokens, %d keys in %d blocks, %s\n", numSeqs, tokens, numKeys, l.numBlocks, backend)
+	fmt.Fprintf(output, "%d sequences, %d query tokens, %d keys in %d blocks, %s\n", numSeqs, tokens, numKeys,
+		l.numBlocks, backend)
 	fmt.Fprintln(output, "sequence  mask        context  query  first row sees  last row sees  mean |output|")
 	for i, s := range b.Sequences {
 		mask, first, last, mean := "non-causal", "-", "-", "-"
@@ -211,7 +214,8 @@ func (b *batch) compute(context *fovea.Context, attention *fovea.Attention, outp
 			}
 			mean = fmt.Sprintf("%.4f", sum/float64(len(part)))
 		}
-		fmt.Fprintf(output, "%8d  %-10s  %7d  %5d  %14s  %13s  %13s\n", i, mask, s.ContextLen, s.QueryLen, first, last, mean)
+		fmt.Fprintf(output, "%8d  %-10s  %7d  %5d  %14s  %13s  %13s\n", i, mask, s.ContextLen, s.QueryLen, first, last,
+			mean)
 	}
 	fmt.Fprintf(output, "one forward took %.3f ms\n", float64(elapsed.Nanoseconds())/1e6)
 	return nil

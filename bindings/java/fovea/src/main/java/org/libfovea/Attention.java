@@ -56,8 +56,8 @@ public final class Attention implements AutoCloseable {
   }
 
   /**
-   * Workspace for any batch within limits. It is scratch: all layers that run one after another may share it; concurrent
-   * forwards need one each.
+   * Workspace for any batch within limits. It is scratch: all layers that run one after another may share it;
+   * concurrent forwards need one each.
    */
   public Memory newWorkspace(Limits limits) {
     return newMemory("workspace", workspaceSize(limits));
@@ -89,8 +89,9 @@ public final class Attention implements AutoCloseable {
   }
 
   /**
-   * Turns committed metadata into a work list, once per step instead of once per layer. The plan serves every attention of
-   * equal config on the same context until the metadata changes. Optional: a forward without a plan makes its own.
+   * Turns committed metadata into a work list, once per step instead of once per layer. The plan serves every
+   * attention of equal config on the same context until the metadata changes. Optional: a forward without a plan
+   * makes its own.
    *
    * @param metadata committed
    * @param plan of {@link #newPlan}
@@ -117,8 +118,8 @@ public final class Attention implements AutoCloseable {
   }
 
   /**
-   * Writes keys and values of new tokens into the paged cache. Needs no metadata. fp8 values are rounded to nearest even and
-   * saturate.
+   * Writes keys and values of new tokens into the paged cache. Needs no metadata. fp8 values are rounded to nearest
+   * even and saturate.
    */
   public void writeKvCache(KvWriteArgs args) {
     long attention = handle.open();

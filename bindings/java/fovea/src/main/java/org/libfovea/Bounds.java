@@ -3,7 +3,8 @@ package org.libfovea;
 import java.util.List;
 
 /**
- * The values that a backend takes: min &lt;= value &lt;= max, a multiple of multipleOf; and one of values, if there are any.
+ * The values that a backend takes: min &lt;= value &lt;= max, a multiple of multipleOf; and one of values, if there
+ * are any.
  *
  * @param min smallest value
  * @param max largest value

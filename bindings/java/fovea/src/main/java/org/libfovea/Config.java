@@ -5,9 +5,9 @@ import java.util.List;
 import org.libfovea.capi.Capi;
 
 /**
- * What one attention layer needs. It is made by a {@link Builder}; heads, head size and query type must be set, everything
- * else has a default: causal decoder attention, scale 1/sqrt(head size), no window, no soft cap, a strided cache of block
- * size 16.
+ * What one attention layer needs. It is made by a {@link Builder}; heads, head size and query type must be set,
+ * everything else has a default: causal decoder attention, scale 1/sqrt(head size), no window, no soft cap, a strided
+ * cache of block size 16.
  */
 public final class Config {
   private final Builder settings;

@@ -31,8 +31,8 @@ public final class ForwardArgs {
   }
 
   /**
-   * This step's keys and values, read unquantised: [&gt;= num_tokens, num_kv_heads, head_size] and head_size_v. Without them
-   * everything is read from the cache.
+   * This step's keys and values, read unquantised: [&gt;= num_tokens, num_kv_heads, head_size] and head_size_v.
+   * Without them everything is read from the cache.
    */
   public ForwardArgs keyValue(Tensor key, Tensor value) {
     this.key = key;
@@ -108,7 +108,9 @@ public final class ForwardArgs {
     return this;
   }
 
-  /** The output is f32 and without sinks, the log-sum-exp is required: to be combined by {@link Context#mergeStates}. */
+  /**
+   * The output is f32 and without sinks, the log-sum-exp is required: to be combined by {@link Context#mergeStates}.
+   */
   public ForwardArgs partialState(boolean enable) {
     this.partialState = enable;
     return this;

@@ -2,7 +2,9 @@ package org.libfovea;
 
 import java.nio.charset.StandardCharsets;
 
-/** A call that failed: what kind of failure, and a sentence that names the argument, its value and what was expected. */
+/**
+ * A call that failed: what kind of failure, and a sentence that names the argument, its value and what was expected.
+ */
 public final class FoveaException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

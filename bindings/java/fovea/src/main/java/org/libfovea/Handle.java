@@ -8,8 +8,8 @@ import java.util.function.LongConsumer;
 
 /**
  * A handle of the library. Calls share it, {@code close} waits for them: a call that runs on one thread while another
- * closes the object either finishes first or finds it closed. What is forgotten is closed when the garbage collector finds
- * it.
+ * closes the object either finishes first or finds it closed. What is forgotten is closed when the garbage collector
+ * finds it.
  */
 final class Handle {
   private static final Cleaner CLEANER = Cleaner.create();

@@ -4,7 +4,10 @@ package org.libfovea;
 public enum KvCacheLayout {
   /** [num_blocks, block_size, num_kv_heads, head_size], any strides with the innermost 1. */
   STRIDED(0),
-  /** Key [num_blocks, num_kv_heads, head_size/x, block_size, x], value [num_blocks, num_kv_heads, head_size, block_size]. */
+  /**
+   * Key [num_blocks, num_kv_heads, head_size/x, block_size, x], value [num_blocks, num_kv_heads, head_size,
+   * block_size].
+   */
   VECTORIZED(1);
 
   final int value;

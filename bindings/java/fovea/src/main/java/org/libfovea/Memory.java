@@ -12,8 +12,8 @@ import java.nio.ShortBuffer;
 import org.libfovea.capi.Capi;
 
 /**
- * Memory that the library reads or writes: what lies between position and limit of a direct buffer, or memory of a device.
- * Nothing is copied. A Memory keeps its buffer alive.
+ * Memory that the library reads or writes: what lies between position and limit of a direct buffer, or memory of a
+ * device. Nothing is copied. A Memory keeps its buffer alive.
  */
 public final class Memory {
   /** No memory. */
@@ -36,7 +36,8 @@ public final class Memory {
   /**
    * The memory of a direct buffer, from its position to its limit as they are now.
    *
-   * @throws FoveaException INVALID_ARGUMENT if the buffer is on the Java heap, where the garbage collector moves it, or if
+   * @throws FoveaException INVALID_ARGUMENT if the buffer is on the Java heap, where the garbage collector moves it,
+   * or if
    *     it holds numbers in another byte order than the processor's
    */
   public static Memory of(Buffer buffer) {
@@ -45,8 +46,8 @@ public final class Memory {
           + "(Memory.allocate or ByteBuffer.allocateDirect)");
     }
     if (!(buffer instanceof ByteBuffer) && order(buffer) != ByteOrder.nativeOrder()) {
-      throw FoveaException.invalidArgument("buffer: " + buffer + " is " + order(buffer) + ", expected " + ByteOrder.nativeOrder()
-          + " (call order(ByteOrder.nativeOrder()) before asFloatBuffer and the like)");
+      throw FoveaException.invalidArgument("buffer: " + buffer + " is " + order(buffer) + ", expected "
+          + ByteOrder.nativeOrder() + " (call order(ByteOrder.nativeOrder()) before asFloatBuffer and the like)");
     }
     int elementSize = elementSize(buffer);
     return new Memory(buffer, Capi.fovea_address_of(buffer) + (long) buffer.position() * elementSize,
@@ -59,8 +60,8 @@ public final class Memory {
   }
 
   /**
-   * A direct buffer of zeros in the processor's byte order, whose address is a multiple of 64, as workspace and plan memory
-   * should be.
+   * A direct buffer of zeros in the processor's byte order, whose address is a multiple of 64, as workspace and plan
+   * memory should be.
    */
   public static ByteBuffer allocate(int size) {
     ByteBuffer bytes = ByteBuffer.allocateDirect(Math.addExact(size, ALIGNMENT - 1));

@@ -5,11 +5,11 @@ import java.nio.IntBuffer;
 import org.libfovea.capi.Capi;
 
 /**
- * One batch: boundaries of sequences, their lengths, the block table and the causal flag. It is made once with its limits and
- * updated in place. Setters must not run while another thread uses it.
+ * One batch: boundaries of sequences, their lengths, the block table and the causal flag. It is made once with its
+ * limits and updated in place. Setters must not run while another thread uses it.
  *
- * <p>Sequence s has queryStartLoc[s + 1] - queryStartLoc[s] new tokens and seqLens[s] keys in all. A causal row at position p
- * sees the keys t &lt;= p; a non-causal row sees every key of its sequence.
+ * <p>Sequence s has queryStartLoc[s + 1] - queryStartLoc[s] new tokens and seqLens[s] keys in all. A causal row at
+ * position p sees the keys t &lt;= p; a non-causal row sees every key of its sequence.
  */
 public final class Metadata implements AutoCloseable {
   private static final int HOST = 0;
@@ -39,8 +39,8 @@ public final class Metadata implements AutoCloseable {
   }
 
   /**
-   * Whether the batch is causal (the default) or non-causal. Takes effect at once and needs no commit. A forward refuses
-   * false unless its config declared it.
+   * Whether the batch is causal (the default) or non-causal. Takes effect at once and needs no commit. A forward
+   * refuses false unless its config declared it.
    */
   public void setCausal(boolean causal) {
     long metadata = handle.open();
@@ -101,7 +101,8 @@ public final class Metadata implements AutoCloseable {
       long seqLens) {
     long metadata = handle.open();
     try {
-      Capi.foveaMetadataSetSequences(metadata, memory, numSeqs, numTokens, maxQueryLen, maxSeqLen, queryStartLoc, seqLens);
+      Capi.foveaMetadataSetSequences(metadata, memory, numSeqs, numTokens, maxQueryLen, maxSeqLen, queryStartLoc,
+          seqLens);
       this.numSeqs = numSeqs;
     } finally {
       handle.done();
@@ -111,8 +112,8 @@ public final class Metadata implements AutoCloseable {
   /** Gives each sequence a flag of its own, which wins over every other; null clears them. Needs a commit. */
   public synchronized void setCausalPerSequence(boolean[] causal) {
     if (causal != null && causal.length != numSeqs) {
-      throw FoveaException.invalidArgument("causal: has " + causal.length + " entries, expected one for each of " + numSeqs
-          + " sequences");
+      throw FoveaException.invalidArgument("causal: has " + causal.length + " entries, expected one for each of "
+          + numSeqs + " sequences");
     }
     long address = 0;
     if (causal != null) {
@@ -141,7 +142,8 @@ public final class Metadata implements AutoCloseable {
 
   /**
    * Sets the block table, row-major [num_seqs, numColumns]: key t of sequence s is row t % block_size of cache block
-   * table[s * numColumns + t / block_size]. Entries that no query can see are never read. Null clears it. Needs a commit.
+   * table[s * numColumns + t / block_size]. Entries that no query can see are never read. Null clears it. Needs a
+   * commit.
    */
   public synchronized void setBlockTable(int[] table, int numColumns) {
     if (table == null) {
@@ -149,8 +151,8 @@ public final class Metadata implements AutoCloseable {
       return;
     }
     if (numColumns < 1 || table.length % numColumns != 0) {
-      throw FoveaException.invalidArgument("block_table: has " + table.length + " entries, expected a multiple of num_columns = "
-          + numColumns);
+      throw FoveaException.invalidArgument("block_table: has " + table.length + " entries, expected a multiple of "
+          + "num_columns = " + numColumns);
     }
     setBlockTable(HOST, table.length / numColumns, numColumns, 0, stage(table));
   }
@@ -222,8 +224,8 @@ public final class Metadata implements AutoCloseable {
   }
 
   /**
-   * Checks committed metadata against an attention and a cache, reading everything that a forward would. Meant for tests and
-   * debugging; waits for the GPU.
+   * Checks committed metadata against an attention and a cache, reading everything that a forward would. Meant for
+   * tests and debugging; waits for the GPU.
    *
    * @param numCacheBlocks 0 skips the check of block ids
    */
@@ -242,8 +244,8 @@ public final class Metadata implements AutoCloseable {
   }
 
   /**
-   * Fails with the first error that a plan met in device data. On a CPU such data is refused before anything runs. Waits for
-   * the stream.
+   * Fails with the first error that a plan met in device data. On a CPU such data is refused before anything runs.
+   * Waits for the stream.
    */
   public void throwAsyncError(long stream) {
     long metadata = handle.open();
@@ -261,7 +263,8 @@ public final class Metadata implements AutoCloseable {
       count += array.length;
     }
     if (count > Integer.MAX_VALUE / 8) {
-      throw FoveaException.invalidArgument("arrays: have " + count + " entries, expected at most " + Integer.MAX_VALUE / 8);
+      throw FoveaException.invalidArgument("arrays: have " + count + " entries, expected at most "
+          + Integer.MAX_VALUE / 8);
     }
     if (staging.capacity() < 4 * count) {
       staging = Memory.allocate((int) (4 * count));

@@ -13,8 +13,9 @@ import java.util.Locale;
  * <ol>
  *   <li>from the directory named by the system property {@code fovea.library.path}, if it is there: a library that the
  *       system's administrator installed, with its GPU modules beside it;
- *   <li>from the class path, where the artefact {@code fovea-linux-x86_64} has it. It is unpacked into the directory named
- *       by the system property {@code fovea.tmpdir}, else by {@code java.io.tmpdir}, and deleted as soon as it is loaded.
+ *   <li>from the class path, where the artefact {@code fovea-linux-x86_64} has it. It is unpacked into the directory
+ *       named by the system property {@code fovea.tmpdir}, else by {@code java.io.tmpdir}, and deleted as soon as it is
+ *       loaded.
  * </ol>
  *
  * A directory that is mounted noexec cannot hold it; then name another one.
@@ -50,7 +51,8 @@ public final class NativeLibrary {
     try (InputStream input = NativeLibrary.class.getResourceAsStream(resource)) {
       if (input == null) {
         throw new UnsatisfiedLinkError(name + " is neither in the directory -D" + PATH_PROPERTY + " ("
-            + (directory == null ? "not set" : directory) + ") nor on the class path; add the artefact fovea-" + platform());
+            + (directory == null ? "not set" : directory) + ") nor on the class path; add the artefact fovea-"
+            + platform());
       }
       loadUnpacked(name, input);
     } catch (IOException e) {

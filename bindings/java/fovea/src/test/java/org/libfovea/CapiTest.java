@@ -23,8 +23,8 @@ class CapiTest {
   }
 
   /**
-   * An array that is read with the wrong stride gives the entries of another place: each entry here is wrong in every place
-   * but its own, and a wrong one is refused.
+   * An array that is read with the wrong stride gives the entries of another place: each entry here is wrong in every
+   * place but its own, and a wrong one is refused.
    */
   @Test
   void arraysAreReadEntryByEntry() {

@@ -17,8 +17,8 @@ class LeakTest {
   private static final long FLAT = 3 << 20;
 
   /**
-   * In a Java virtual machine of its own, whose heap and compiled code have their full size early: what still grows is what
-   * leaks.
+   * In a Java virtual machine of its own, whose heap and compiled code have their full size early: what still grows
+   * is what leaks.
    */
   @Test
   void tenThousandRoundsLeaveNothing() throws IOException, InterruptedException {

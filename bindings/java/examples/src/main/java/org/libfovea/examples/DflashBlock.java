@@ -18,11 +18,11 @@ import org.libfovea.Metadata;
 import org.libfovea.Tensor;
 
 /**
- * A speculative decoder's draft block: 16 draft tokens on top of a paged context, all of which see the whole context and
- * each other, in each of a few layers. Run it with {@code mvn -q exec:java}.
+ * A speculative decoder's draft block: 16 draft tokens on top of a paged context, all of which see the whole context
+ * and each other, in each of a few layers. Run it with {@code mvn -q exec:java}.
  *
- * <p>It computes the block non-causally, as a drafter does, and again causally, as the model that verifies the block does,
- * from one metadata object and one cache; then it checks both against the definition.
+ * <p>It computes the block non-causally, as a drafter does, and again causally, as the model that verifies the block
+ * does, from one metadata object and one cache; then it checks both against the definition.
  */
 public final class DflashBlock {
   private static final int NUM_QUERY_HEADS = 8;
@@ -88,7 +88,8 @@ public final class DflashBlock {
       for (int number = 0; number < NUM_LAYERS; ++number) {
         Layer layer = new Layer();
         attention.writeKvCache(new KvWriteArgs()
-            .keyValue(bf16(layer.keys, SEQ_LEN, NUM_KV_HEADS, HEAD_SIZE), bf16(layer.values, SEQ_LEN, NUM_KV_HEADS, HEAD_SIZE))
+            .keyValue(bf16(layer.keys, SEQ_LEN, NUM_KV_HEADS, HEAD_SIZE),
+                bf16(layer.values, SEQ_LEN, NUM_KV_HEADS, HEAD_SIZE))
             .caches(layer.keyCache, layer.valueCache)
             .slots(Memory.of(slots), SEQ_LEN));
         for (boolean causal : new boolean[] {false, true}) {
@@ -129,8 +130,8 @@ public final class DflashBlock {
       }
       long[] strides = {2L * half, (long) NUM_KV_HEADS * HEAD_SIZE, HEAD_SIZE, 1};
       keyCache = bf16(cache, NUM_CACHE_BLOCKS, BLOCK_SIZE, NUM_KV_HEADS, HEAD_SIZE).withStrides(strides);
-      valueCache = bf16(cache.slice(half, cache.capacity() - half), NUM_CACHE_BLOCKS, BLOCK_SIZE, NUM_KV_HEADS, HEAD_SIZE)
-          .withStrides(strides);
+      valueCache = bf16(cache.slice(half, cache.capacity() - half), NUM_CACHE_BLOCKS, BLOCK_SIZE, NUM_KV_HEADS,
+          HEAD_SIZE).withStrides(strides);
     }
 
     /** softmax(q . k / sqrt(head_size)) . v over the keys that each row sees, in double precision. */
