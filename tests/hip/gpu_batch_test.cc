@@ -131,9 +131,14 @@ TEST_F(BatchTest, BlockTablesOfTheHostMayHaveWiderRows) {
 TEST_F(BatchTest, CommitsRunAheadOfTheDevice) {
   hipStream_t stream = nullptr;
   ASSERT_EQ(hipStreamCreate(&stream), hipSuccess);
-  std::vector<std::unique_ptr<Buffer<float>>> outputs;
+  constexpr int32_t kSteps = 7;
+  std::vector<std::unique_ptr<Buffer<float>>> outputs;  // made before: filling them waits for the device
+  for (int32_t step = 0; step < kSteps; ++step) {
+    outputs.push_back(
+        std::make_unique<Buffer<float>>(true, std::vector<float>(kMaxTokens * kQueryHeads * kHeadSize, -77)));
+  }
   std::vector<std::vector<float>> expected;
-  for (int32_t step = 0; step < 7; ++step) {
+  for (int32_t step = 0; step < kSteps; ++step) {
     Batch batch;
     batch.seq_lens = {3 + step, step % 2, 33 - step, 16 + step};
     batch.block_table[step % 2] = step;
@@ -144,10 +149,8 @@ TEST_F(BatchTest, CommitsRunAheadOfTheDevice) {
     // What was handed over may be overwritten at once.
     std::fill(batch.block_table.begin(), batch.block_table.end(), -5);
     std::fill(batch.seq_lens.begin(), batch.seq_lens.end(), -5);
-    outputs.push_back(
-        std::make_unique<Buffer<float>>(true, std::vector<float>(kMaxTokens * kQueryHeads * kHeadSize, -77)));
     foveaForwardArgs_t args = gpu.forward_args(stream);
-    args.output.data = outputs.back()->data();
+    args.output.data = outputs[step]->data();
     ASSERT_FOVEA(foveaAttentionForward(gpu.attention.get(), gpu.metadata.get(), &args));
     ASSERT_FOVEA(cpu.forward());
     expected.push_back(cpu.output.fetch());
