@@ -164,6 +164,9 @@ void check_device_errors(Run& run, const Case& original) {
                     text("sequence %d", damage.first), "foveaMetadataGetAsyncError");
     if (sequence != damage.first) throw Failure(text("the offender is %d, reported is %d", damage.first, sequence));
     require_no_error(run, of_batch);
+    // Asked for, the host looks at everything itself.
+    require_refusal(foveaMetadataValidate(of_batch, attention.get(), workload.num_blocks()), FOVEA_STATUS_INVALID_ARGUMENT, "",
+                    "foveaMetadataValidate");
   };
   for (const Damage& damage : damages_for(workload)) {
     damage.apply(numbers);
@@ -188,6 +191,7 @@ void check_device_errors(Run& run, const Case& original) {
   workload.check_memory();
   compare(workload, reference, wanted);
   require_no_error(run, metadata.get());
+  FOVEA_OK(foveaMetadataValidate(metadata.get(), attention.get(), workload.num_blocks()));
 }
 
 }  // namespace fovea_test

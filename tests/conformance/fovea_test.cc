@@ -38,7 +38,7 @@ struct Options {
   std::string filter, one_case, isa, backend, gpu_runtime, f32_as;
   foveaDevice_t device = FOVEA_DEVICE_CPU;
   int32_t ordinal = 0;
-  int case_timeout = 0;
+  int case_timeout = -1;
   Mode mode = Mode::kCorrectness;
   uint64_t seed = 20241;
   int32_t sample = 250;
@@ -69,7 +69,7 @@ const char kUsage[] =
     "  --only-grid, --only-list\n"
     "  --shard I/N            every N-th case, beginning with the I-th (from 1)\n"
     "  --threads N            for every forward on a CPU and for the reference\n"
-    "  --case-timeout N       end the program with the case's line after N seconds in one case (default 180 on a GPU)\n"
+    "  --case-timeout N       end the program with the case's line after N seconds in one case; 0 never (default 180 on a GPU)\n"
     "  --max-cost X           largest case drawn from the grid, in nanoseconds of one core (default 8e8)\n"
     "  --largest X            leave out cases of the list whose cost is above X\n"
     "  --self-test            check that every line reads back as the case that printed it\n"
@@ -144,7 +144,7 @@ Options read_options(int argc, char** argv) {
     }
   }
   if (o.backend.empty()) o.backend = o.on_gpu() ? "ROCM_ATTN" : "CPU_ATTN";
-  if (o.case_timeout == 0 && o.on_gpu()) o.case_timeout = 180;
+  if (o.case_timeout < 0) o.case_timeout = o.on_gpu() ? 180 : 0;
   return o;
 }
 
