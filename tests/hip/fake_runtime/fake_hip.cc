@@ -141,6 +141,21 @@ void check_end(char* base, const Block& block) {
   if (block.device >= 0 && runtime().depth == 0) mprotect(base, block.mapped, PROT_NONE);
 }
 
+// Devices' memory begins at a multiple of 2 MiB, as it does in earnest.
+void* map_region(size_t size) {
+  constexpr size_t kRegion = size_t{1} << 21;
+  const size_t whole = size + kRegion;
+  void* found = size > whole ? MAP_FAILED
+                             : mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                    -1, 0);
+  if (found == MAP_FAILED) return nullptr;
+  auto* begin = static_cast<char*>(found);
+  auto* base = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(begin) + kRegion - 1) / kRegion * kRegion);
+  if (base > begin) munmap(begin, base - begin);
+  if (base + size < begin + whole) munmap(base + size, begin + whole - (base + size));
+  return base;
+}
+
 hipError_t allocate(void** memory, size_t size, int device, const char* call) {
   Runtime& r = runtime();
   ++r.counts.allocations;
@@ -151,8 +166,8 @@ hipError_t allocate(void** memory, size_t size, int device, const char* call) {
   block.size = size;
   block.mapped = (size + page) / page * page;  // at least one canary
   block.device = device;
-  void* base = mmap(nullptr, block.mapped + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED) return hipErrorOutOfMemory;
+  void* base = map_region(block.mapped + page);
+  if (base == nullptr) return hipErrorOutOfMemory;
   // What was never written is NaN in every type, and no valid index.
   memset(base, 0xff, size);
   memset(static_cast<char*>(base) + size, kCanary, block.mapped - size);
