@@ -90,6 +90,9 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
   block_max = std::make_unique<Array<int32_t>>("plan block_max", 2 * seqs, Access::kReadWrite);
   firsts = std::make_unique<Array<int32_t>>("plan firsts", seqs + 1, Access::kReadWrite);
   slots = std::make_unique<Array<int32_t>>("plan slots", seqs + 1, Access::kReadWrite);
+  async_error = std::make_unique<Array<uint32_t>>("async_error", 1, Access::kReadWrite);
+  async_error->fill(0xffffffffu);
+  params.async_error = async_error->data();
   params.layer = layer;
   params.batch = batch;
   params.batch_invariant = batch_invariant;
@@ -392,9 +395,9 @@ void AttentionProblem::make_params() {
   }
   if (c.head_size % 16 != 0 || c.head_size_v % 16 != 0) p.narrow_rows = 1;
   if (!reference_.sinks.empty()) p.sinks = add("sinks", reference_.sinks);
-  p.async_error = reinterpret_cast<uint32_t*>(add("async_error", 4, Access::kReadWrite, 0xff));
   plan_ = std::make_unique<PlanMemory>(layer, b, c.target, 2, c.batch_invariant);
   p.plan = plan_->params.plan;
+  p.async_error = plan_->params.async_error;
   const size_t partial_rows = std::max(plan_->num_slots[kSmall] * kSmallRows, plan_->num_slots[kMedium] * kMediumRows) *
                               static_cast<size_t>(c.num_kv_heads);
   p.partials = reinterpret_cast<float*>(add("partials", partial_rows * c.head_size_v * 4, Access::kReadWrite, 0xff));

@@ -81,6 +81,8 @@ inline constexpr bool kMirroredLanes = true;
 inline constexpr bool kMirroredLanes = false;
 #endif
 
+template <int kCount, int kSums>
+void keep_order(Float (&)[kCount][kSums], int, int) {}
 inline void lds_load_pair(const Workgroup&, const Int& from, Uint (&words)[2]) {
   const Lane<uint64_t> pair = detail::lds_load<uint64_t>(from);
   for (int i = 0; i < kWaveSize; ++i) {
