@@ -51,9 +51,12 @@ GpuRuntime::GpuRuntime(foveaDevice_t kind, int32_t ordinal)
               : std::vector<std::string>{"libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5", "libamdhip64.so"};
   void* const library = open_first_library(names);
   if (library == nullptr) throw std::runtime_error("no GPU runtime library: " + names[0] + " and others cannot be opened");
-  const auto find = [&](auto& function, const char* name) {
-    const std::string symbol = (nvidia_ ? "cuda" : "hip") + std::string(name);
-    void* const address = dlsym(library, symbol.c_str());
+  // Some names have changed between versions.
+  const auto find = [&](auto& function, const char* name, const char* other_name = nullptr) {
+    const std::string prefix = nvidia_ ? "cuda" : "hip";
+    const std::string symbol = prefix + name;
+    void* address = dlsym(library, symbol.c_str());
+    if (address == nullptr && other_name != nullptr) address = dlsym(library, (prefix + other_name).c_str());
     if (address == nullptr) throw std::runtime_error("the GPU runtime library lacks " + symbol);
     std::memcpy(&function, &address, sizeof(function));
   };
@@ -66,14 +69,14 @@ GpuRuntime::GpuRuntime(foveaDevice_t kind, int32_t ordinal)
   find(call_->stream_synchronize, "StreamSynchronize");
   find(call_->stream_begin_capture, "StreamBeginCapture");
   find(call_->stream_end_capture, "StreamEndCapture");
-  find(call_->graph_instantiate_with_flags, "GraphInstantiateWithFlags");
+  find(call_->graph_instantiate_with_flags, "GraphInstantiateWithFlags", nvidia_ ? "GraphInstantiate" : nullptr);
   find(call_->graph_launch, "GraphLaunch");
   find(call_->graph_exec_destroy, "GraphExecDestroy");
   find(call_->graph_destroy, "GraphDestroy");
   find(call_->event_create, "EventCreate");
   find(call_->event_record, "EventRecord");
   find(call_->event_synchronize, "EventSynchronize");
-  find(call_->event_elapsed_time, "EventElapsedTime");
+  find(call_->event_elapsed_time, "EventElapsedTime", "EventElapsedTime_v2");
   check(call_->set_device(ordinal), "SetDevice");
   check(call_->stream_create(&stream_), "StreamCreate");
   check(call_->event_create(&begin_), "EventCreate");
