@@ -69,7 +69,10 @@ struct Fp8Copy {
         widen_fp8<Type>(bytes.w[w], type, first.w[2 * w], first.w[2 * w + 1]);
         widen_fp8<Type>(bytes.w[w + 2], type, second.w[2 * w], second.w[2 * w + 1]);
       }
-      if (order == kFp8VectorizedValues) {
+      if (order == kFp8VectorizedValues && !kTransposedValues) {
+        store_column<kPieces>(wg, index, index * 0 + sixteen * 16, first, tile, here);
+        store_column<kPieces>(wg, index, index * 0 + (sixteen * 16 + 8), second, tile, here);
+      } else if (order == kFp8VectorizedValues) {
         lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + sixteen * 2) + tile, first, here);
         lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + (sixteen * 2 + 1)) + tile, second, here);
       } else {

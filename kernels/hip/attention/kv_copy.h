@@ -8,9 +8,27 @@
 
 namespace fovea::hip {
 
+// Writes eight keys of one element of the head into a tile of rows.
+template <int kPieces>
+FOVEA_DEVICE void store_column(const Workgroup& wg, Int element, Int key, const Quad& q, int tile, Bool mask) {
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const Uint bits = i % 2 == 0 ? q.w[i / 2] : q.w[i / 2] >> 16;
+    lds_store_half(wg, swizzled<kPieces>(key + i, quotient<8>(element)) + (remainder<8>(element) * 2 + tile), bits, mask);
+  }
+}
+
+// Where 16-byte pieces lie in a tile: rows of kPieces, or for each element of the head a row of kTileKeys / 8.
+template <int kPieces, int kTileKeys>
+struct RowLayout {
+  static FOVEA_DEVICE Int query(Int row, Int piece) { return swizzled<kPieces>(row, piece); }
+  static FOVEA_DEVICE Int key(Int row, Int piece, int sixteen) { return swizzled<kPieces>(row, piece) + sixteen * 16 * kPieces * 16; }
+  static FOVEA_DEVICE Int transposed(Int element, Int piece) { return swizzled<kTileKeys / 8>(element, piece); }
+};
+
 // A tile of kTileKeys keys, each a row of kPieces 16-byte pieces, copied by kThreads threads. Transposed: a row of
 // kTileKeys / 8 pieces for each element of the head. Keys outside [first, last) of the 16 become zeros and are not read.
-template <int kPieces, int kTileKeys, int kThreads>
+template <class Layout, int kPieces, int kTileKeys, int kThreads>
 struct TileCopy {
   static constexpr int kCopies = (16 * kPieces + kThreads - 1) / kThreads;
   static constexpr bool kExact = 16 * kPieces % kThreads == 0;
@@ -32,7 +50,7 @@ struct TileCopy {
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int row = row_of(wg, c), piece = piece_of(wg, c);
-      copy_async16<kExact>(wg, takes_part(wg, c), swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
+      copy_async16<kExact>(wg, takes_part(wg, c), Layout::key(row, piece, sixteen) + tile,
                            from + to_long(row * row_stride + piece * 16), (row >= first) & (row < last) & (piece * 16 < row_bytes));
     }
   }
@@ -44,7 +62,7 @@ struct TileCopy {
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int row = row_of(wg, c), piece = piece_of(wg, c);
-      copy_async16<kExact>(wg, takes_part(wg, c), swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
+      copy_async16<kExact>(wg, takes_part(wg, c), Layout::key(row, piece, sixteen) + tile,
                            from + to_long(row * row_stride + piece * 16), load(row) & (piece * 16 < row_bytes));
     }
   }
@@ -56,7 +74,7 @@ struct TileCopy {
     for (int c = 0; c < kCopies; ++c) {
       const Int index = wg.thread() + c * kThreads;
       const Int row = remainder<16>(index), piece = quotient<16>(index);
-      copy_async16<kExact>(wg, index < 16 * kPieces, swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16),
+      copy_async16<kExact>(wg, index < 16 * kPieces, Layout::key(row, piece, sixteen) + tile,
                            from + to_long(row * 16 + piece * piece_stride),
                            (row >= first) & (row < last) & (piece * 16 < row_bytes));
     }
@@ -70,7 +88,14 @@ struct TileCopy {
     for (int c = 0; c < kCopies; ++c) {
       const Int index = wg.thread() + c * kThreads;
       const Int element = quotient<2>(index), half = remainder<2>(index);
-      copy_async16<kExact>(wg, index < 16 * kPieces, swizzled<kTileKeys / 8>(element, half + sixteen * 2) + tile,
+      if constexpr (!kTransposedValues) {
+        const Bool here = index < 16 * kPieces;
+        const Quad q = global_load_quad(from + to_long(element * element_stride + half * 16),
+                                        here & (element < num_elements) & (half * 8 < last));
+        store_column<kPieces>(wg, element, half * 8 + sixteen * 16, q, tile, here);
+        continue;
+      }
+      copy_async16<kExact>(wg, index < 16 * kPieces, Layout::transposed(element, half + sixteen * 2) + tile,
                            from + to_long(element * element_stride + half * 16), (element < num_elements) & (half * 8 < last));
     }
   }
@@ -84,7 +109,7 @@ struct TileCopy {
       const Int row = row_of(wg, c), piece = piece_of(wg, c);
       const Bool here = takes_part(wg, c);
       const Quad q = global_load_quad(from + to_long(row * row_stride + piece * 16), here & load(row) & (piece * 16 < row_bytes));
-      lds_store_quad(wg, swizzled<kPieces>(row, piece) + (tile + sixteen * 16 * kPieces * 16), q, here);
+      lds_store_quad(wg, Layout::key(row, piece, sixteen) + tile, q, here);
     }
   }
 
@@ -95,7 +120,9 @@ struct TileCopy {
     for (int i = 0; i < kPieces * 8 * kTileKeys; i += kThreads) {
       const Int index = opaque(wg.thread()) + i;
       const Int element = quotient<kTileKeys>(index), key = remainder<kTileKeys>(index);
-      lds_store_half(wg, swizzled<kTileKeys / 8>(element, quotient<8>(key)) + (remainder<8>(key) * 2 + tile), Uint(0), !load(key));
+      const Int at = kTransposedValues ? Layout::transposed(element, quotient<8>(key)) + remainder<8>(key) * 2
+                                       : swizzled<kPieces>(key, quotient<8>(element)) + remainder<8>(element) * 2;
+      lds_store_half(wg, at + tile, Uint(0), !load(key));
     }
   }
 };

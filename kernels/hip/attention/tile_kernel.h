@@ -33,6 +33,7 @@ struct TileTraits {
   static constexpr int kThreads = kSizes.threads;
   static constexpr int kWorkgroupsPerUnit = kShape.workgroups;
   static constexpr bool kQueryFirst = kShape.query_first;
+  static constexpr bool kAsync = kShape.async;
 
   static constexpr int kTileBytes = kSizes.tile_bytes;
   static constexpr int kTilesAt = kSizes.tiles_at;
@@ -46,6 +47,24 @@ struct TileTraits {
   static constexpr int kLdsBytes = kSizes.lds_bytes;
 };
 
+// The products of a wave, and how tiles lie in shared memory for them.
+template <class Traits, int kWaveKeys, bool kAsync = Traits::kAsync>
+struct TileProducts {
+  using Ops = Tile<typename Traits::Type, Traits::kHeadSize, Traits::kWaveRows, kWaveKeys>;
+  using Layout = RowLayout<Traits::kHeadSize / 8, Traits::kTileKeys>;
+};
+#if FOVEA_HAS_WGMMA
+template <class Traits, int kWaveKeys>
+struct TileProducts<Traits, kWaveKeys, true> {
+  using Ops = AsyncTile<typename Traits::Type, Traits::kHeadSize, kWaveKeys, Traits::kRows>;
+  struct Layout {
+    static FOVEA_DEVICE Int query(Int row, Int piece) { return Ops::query_place(row, piece); }
+    static FOVEA_DEVICE Int key(Int row, Int piece, int sixteen) { return Ops::key_place(row, piece) + sixteen * 16 * Ops::kPanelBytes; }
+    static FOVEA_DEVICE Int transposed(Int element, Int piece) { return Ops::transposed_place(element, piece); }
+  };
+};
+#endif
+
 template <class Traits>
 struct TileKernel {
   using Type = typename Traits::Type;
@@ -57,8 +76,10 @@ struct TileKernel {
   static constexpr int kPieces = kHeadSize / 8;
   static constexpr int kSixteens = kTileKeys / 16;
   static constexpr bool kFeatures = Traits::kFeatures;
-  using Ops = Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
-  using Copy = TileCopy<kPieces, kTileKeys, kThreads>;
+  using Products = TileProducts<Traits, kWaveKeys>;
+  using Ops = typename Products::Ops;
+  using Layout = typename Products::Layout;
+  using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads>;
   using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
   static constexpr bool kFp8 = Traits::kFp8;
   // Scores are in the exp2 domain before the softmax sees them, not as they come from the product.
@@ -243,7 +264,7 @@ struct TileKernel {
       const Int token = packed / layer.group + s.first_token, head = packed % layer.group + kv_head * layer.group;
       const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
       const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
-      const Int to = swizzled<kPieces>(row, piece);
+      const Int to = Layout::query(row, piece);
       const Bool here = index < kRows * kPieces;
       if (narrow) {
         lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), here);
@@ -265,33 +286,61 @@ struct TileKernel {
     return q;
   }
 
+  // What masks and scores need to know of the rows that a lane holds.
+  struct RowFacts {
+    Int position[Ops::kRowSlots];
+    Interval<Int> range[kFeatures ? Ops::kRowSlots : 1];
+    Float slope[kFeatures ? Ops::kRowSlots : 1];
+  };
+  FOVEA_DEVICE void start_rows(int wave_row, RowFacts& facts, typename Ops::Sums& sums, RowValues& max, RowValues& sum) const {
+    const Layer& layer = p.layer;
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) {
+      // Rows behind the last are computed as the last and not written.
+      const Int packed = lane_min(Ops::row_of(wg.lane, r) + wave_row, Int(rows - 1)) + entry.row_begin;
+      facts.position[r] = packed / layer.group + s.context_len;
+      max.v[r] = Float(-INFINITY);
+      sum.v[r] = Float(0.0f);
+      if constexpr (kFeatures) {
+        facts.range[r] = {Int(0), Int(0)};
+        if (has_ranges()) facts.range[r] = range_interval_of_rows(layer, p.batch, s, facts.position[r]);
+        facts.slope[r] = Float(0.0f);
+        if (layer.alibi != Alibi::kNone) {
+          facts.slope[r] = global_load(p.alibi_slopes + (packed % layer.group + kv_head * layer.group), packed >= 0, 0.0f);
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Float(0.0f);
+  }
+
+  // Hides what rows do not see of the wave's keys [begin, begin + kWaveKeys) of a tile that ends at `end`.
+  FOVEA_DEVICE void mask_scores(typename Ops::Scores& scores, const RowFacts& facts, int begin, int end) const {
+    const bool interior = begin >= needed.all.begin && begin + kWaveKeys <= uniform_min(needed.all.end, end);
+    if (interior) return;
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) {
+      Interval<Int> base = base_interval_of_rows(p.layer, s, facts.position[r]);
+      base.end = lane_min(base.end, Int(end));
+#pragma unroll
+      for (int i = 0; i < Ops::kScoreSlots; ++i) {
+        if (Ops::score_row_slot(i) != r) continue;
+        const Int t = Ops::score_key(wg.lane, i) + begin;
+        Bool visible = (t >= base.begin) & (t < base.end);
+        if constexpr (kFeatures) visible = visible | ((t >= facts.range[r].begin) & (t < lane_min(facts.range[r].end, Int(end))));
+        Ops::score(scores, i) = select(visible, Ops::score(scores, i), Float(-INFINITY));
+      }
+    }
+  }
+
   // Everything between the first key and the last. c: what scores are multiplied with to get into the exp2 domain.
   FOVEA_DEVICE void loop(typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) const {
     const Layer& layer = p.layer;
     const int row_wave = Traits::kKeyWaves == 1 ? wg.wave : wg.wave / Traits::kKeyWaves;
     const int key_wave = Traits::kKeyWaves == 1 ? 0 : wg.wave % Traits::kKeyWaves;
     const int wave_row = row_wave * Traits::kWaveRows;
-    Int position[Ops::kRowSlots];
-    Interval<Int> range[kFeatures ? Ops::kRowSlots : 1];
-    Float slope[kFeatures ? Ops::kRowSlots : 1];
-#pragma unroll
-    for (int r = 0; r < Ops::kRowSlots; ++r) {
-      // Rows behind the last are computed as the last and not written.
-      const Int packed = lane_min(Ops::row_of(wg.lane, r) + wave_row, Int(rows - 1)) + entry.row_begin;
-      position[r] = packed / layer.group + s.context_len;
-      max.v[r] = Float(-INFINITY);
-      sum.v[r] = Float(0.0f);
-      if constexpr (kFeatures) {
-        range[r] = {Int(0), Int(0)};
-        if (has_ranges()) range[r] = range_interval_of_rows(layer, p.batch, s, position[r]);
-        slope[r] = Float(0.0f);
-        if (layer.alibi != Alibi::kNone) {
-          slope[r] = global_load(p.alibi_slopes + (packed % layer.group + kv_head * layer.group), position[r] == position[r], 0.0f);
-        }
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Float(0.0f);
+    RowFacts facts;
+    start_rows(wave_row, facts, sums, max, sum);
 
     const int scale_head = layer.scales_per_head ? kv_head : 0;
     const float k_scale = kFp8 && p.k_scale != nullptr ? p.k_scale[scale_head] : 1.0f;
@@ -349,33 +398,23 @@ struct TileKernel {
       float factor = c;
       if constexpr (kScaled) {
         factor = 1.0f;
-        change_scores(scores, begin + first, position, slope, kFp8 && i < context_tiles ? c * k_scale : c);
+        change_scores(scores, begin + first, facts, kFp8 && i < context_tiles ? c * k_scale : c);
       }
-      const bool interior = begin + first >= needed.all.begin && begin + first + kWaveKeys <= uniform_min(needed.all.end, end);
-      if (!interior) {
-#pragma unroll
-        for (int r = 0; r < Ops::kRowSlots; ++r) {
-          Interval<Int> base = base_interval_of_rows(layer, s, position[r]);
-          base.end = lane_min(base.end, Int(end));
-#pragma unroll
-          for (int i2 = 0; i2 < Ops::kScoreSlots; ++i2) {
-            if (Ops::score_row_slot(i2) != r) continue;
-            const Int t = Ops::score_key(wg.lane, i2) + (begin + first);
-            Bool visible = (t >= base.begin) & (t < base.end);
-            if constexpr (kFeatures) visible = visible | ((t >= range[r].begin) & (t < lane_min(range[r].end, Int(end))));
-            Ops::score(scores, i2) = select(visible, Ops::score(scores, i2), Float(-INFINITY));
-          }
-        }
-      }
-      soften(scores, sums, max, sum, factor);
+      mask_scores(scores, facts, begin + first, end);
+      RowValues scale;
+      if (soften(scores, max, sum, scale, factor)) rescale(sums, scale);
       if constexpr (kFp8) {
         if (i < context_tiles && v_scale != 1.0f) {
 #pragma unroll
           for (int j = 0; j < Ops::kScoreSlots; ++j) Ops::score(scores, j) = Ops::score(scores, j) * v_scale;
         }
       }
-      if (transposed) {
-        Ops::template values<true, kTileKeys>(wg, scores, value_place(tile), first, sums);
+      if constexpr (kTransposedValues) {
+        if (transposed) {
+          Ops::template values<true, kTileKeys>(wg, scores, value_place(tile), first, sums);
+        } else {
+          Ops::template values<false, kTileKeys>(wg, scores, value_place(tile), first, sums);
+        }
       } else {
         Ops::template values<false, kTileKeys>(wg, scores, value_place(tile), first, sums);
       }
@@ -383,13 +422,15 @@ struct TileKernel {
     }
     copy_wait<0>();
 #pragma unroll
-    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * (kScaled ? 1.0f : c);
+    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * factor_of_max(c);
     Ops::row_sum(sum);
     wg.barrier();
   }
 
+  static FOVEA_DEVICE float factor_of_max(float c) { return kScaled ? 1.0f : c; }
+
   // Scores to the exp2 domain with soft cap and bias.
-  FOVEA_DEVICE void change_scores(typename Ops::Scores& scores, int first, const Int* position, const Float* slope, float c) const {
+  FOVEA_DEVICE void change_scores(typename Ops::Scores& scores, int first, const RowFacts& facts, float c) const {
     const Layer& layer = p.layer;
     const float cap = layer.softcap;
     const float inner = cap > 0.0f ? 2.0f * c / cap : 0.0f;
@@ -404,15 +445,16 @@ struct TileKernel {
       }
       if (kFeatures && layer.alibi != Alibi::kNone) {
         const int r = Ops::score_row_slot(i);
-        Float distance = to_float(lane_abs(position[r] - (Ops::score_key(wg.lane, i) + first)));
+        Float distance = to_float(lane_abs(facts.position[r] - (Ops::score_key(wg.lane, i) + first)));
         if (layer.alibi == Alibi::kSqrt) distance = lane_sqrt(distance);
-        x = x - slope[r] * distance * kLog2E;
+        x = x - facts.slope[r] * distance * kLog2E;
       }
     }
   }
 
-  // The online softmax: scores become weights, the state moves to the new maximum.
-  FOVEA_DEVICE static void soften(typename Ops::Scores& scores, typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) {
+  // The online softmax: scores become weights, the state moves to the new maximum. Returns whether any row's maximum moved:
+  // then the sums have to be multiplied with `scale`.
+  FOVEA_DEVICE static bool soften(typename Ops::Scores& scores, RowValues& max, RowValues& sum, RowValues& scale, float c) {
     RowValues next = max;
 #pragma unroll
     for (int i = 0; i < Ops::kScoreSlots; ++i) {
@@ -420,7 +462,6 @@ struct TileKernel {
       m = lane_max(m, Ops::score(scores, i));
     }
     Ops::row_max(next);
-    RowValues scale;
     Bool moved = next.v[0] != max.v[0];
 #pragma unroll
     for (int r = 0; r < Ops::kRowSlots; ++r) {
@@ -439,11 +480,110 @@ struct TileKernel {
       x = exp2_fast(lane_fma(x, Float(c), Float(0.0f) - next.v[r]));
       sum.v[r] = sum.v[r] + x;
     }
-    if (any_lane(moved)) {
-#pragma unroll
-      for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Ops::sum(sums, i) * scale.v[Ops::out_row_slot(i)];
-    }
+    return kAlwaysRescales || any_lane(moved);
   }
+
+  FOVEA_DEVICE static void rescale(typename Ops::Sums& sums, const RowValues& scale) {
+#pragma unroll
+    for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Ops::sum(sums, i) * scale.v[Ops::out_row_slot(i)];
+  }
+
+#if FOVEA_HAS_WGMMA
+  // The loop for products that run by themselves: while the weights of a tile meet its values, the softmax of the next is
+  // computed, whose scores were made before.
+  FOVEA_DEVICE void async_loop(typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) const {
+    const Layer& layer = p.layer;
+    const int wave_row = wg.wave * Traits::kWaveRows;
+    RowFacts facts;
+    start_rows(wave_row, facts, sums, max, sum);
+    Blocks blocks;
+    BlockWalk walk = {entry.kv_begin / layer.block_size, entry.kv_begin % layer.block_size};
+    typename Ops::Query query;
+    Ops::load_query(wg, 0, wave_row, query);
+    copy_query();
+#pragma unroll
+    for (int i = 0; i < Traits::kStages - 1; ++i) {
+      load_blocks(i, walk, blocks);
+      if (i < num_tiles) issue(i, i, blocks);
+      copy_commit();
+    }
+    load_blocks(Traits::kStages - 1, walk, blocks);
+    const float factor = kScaled ? 1.0f : c;
+    typename Ops::Scores scores;
+    typename Ops::Weights weights;
+    RowValues scale;
+    // Scores of tile i become weights.
+    const auto weigh = [&](int i) {
+      const int begin = tile_begin(i);
+      if constexpr (kScaled) change_scores(scores, begin, facts, c);
+      mask_scores(scores, facts, begin, tile_end(i));
+      return soften(scores, max, sum, scale, factor);
+    };
+    static_assert(Traits::kStages >= 3);
+    const auto arrive = [&](int i, int stage) {
+      // Of the first tile's copies all later ones may be under way; in the loop one fewer has been started.
+      if (i == 0) {
+        copy_wait<Traits::kStages - 2>();
+      } else {
+        copy_wait<Traits::kStages - 3>();
+      }
+      publish_to_products();
+      wg.barrier();
+      const int begin = tile_begin(i), end = tile_end(i);
+      if (layer.vectorized && i < context_tiles && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
+        Copy::hide_transposed(wg, value_place(stage), [&](Int key) { return wanted(key + begin, end); });
+        publish_to_products();
+        wg.barrier();
+      }
+    };
+    const auto multiply_values = [&](int i, int stage) {
+      if (layer.vectorized && i < context_tiles) {
+        Ops::template begin_values<true>(wg, weights, value_place(stage), sums);
+      } else {
+        Ops::template begin_values<false>(wg, weights, value_place(stage), sums);
+      }
+    };
+    if (num_tiles > 0) {
+      arrive(0, 0);
+      Ops::begin_scores(wg, query, key_place(0), scores);
+      Ops::wait_all(scores, sums);
+      weigh(0);
+      Ops::pack(scores, weights);
+    }
+    int stage = 0;
+    for (int i = 0; i < num_tiles; ++i) {
+      const int next_stage = stage + 1 == Traits::kStages ? 0 : stage + 1;
+      const bool more = i + 1 < num_tiles;
+      bool moved = false;
+      if (more) {
+        arrive(i + 1, next_stage);
+        Ops::begin_scores(wg, query, key_place(next_stage), scores);
+        multiply_values(i, stage);
+        // Behind arrive's barrier all waves are done with tile i - 1, whose stage these copies take. They are started while
+        // the products run.
+        const int next = i + Traits::kStages - 1;
+        if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
+        copy_commit();
+        load_blocks(next + 1, walk, blocks);
+        Ops::wait_scores(scores);
+        moved = weigh(i + 1);
+      } else {
+        multiply_values(i, stage);
+      }
+      Ops::wait_all(scores, sums);
+      if (more) {
+        if (moved) rescale(sums, scale);
+        Ops::pack(scores, weights);
+      }
+      stage = next_stage;
+    }
+    copy_wait<0>();
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * factor_of_max(c);
+    Ops::row_sum(sum);
+    wg.barrier();
+  }
+#endif
 
   // --- the end: states go through shared memory, where waves meet and rows become contiguous ---
 
@@ -558,7 +698,15 @@ struct TileKernel {
     float c = p.layer.scale * kLog2E;
     if (p.q_scale != nullptr) c *= *p.q_scale;
     if (invalid) num_tiles = 0, context_tiles = 0;
+#if FOVEA_HAS_WGMMA
+    if constexpr (Traits::kAsync) {
+      async_loop(sums, max, sum, c);
+    } else {
+      loop(sums, max, sum, c);
+    }
+#else
     loop(sums, max, sum, c);
+#endif
     if (invalid) {
 #pragma unroll
       for (int r = 0; r < Ops::kRowSlots; ++r) sum.v[r] = float_of(Uint(0x7fc00000u));

@@ -6,11 +6,15 @@
 #include FOVEA_DEVICE_HOST
 #elif defined(__CUDACC__)
 #include "kernels/hip/device/nvidia.h"
-#include "kernels/hip/device/nvidia_tiles.h"
+#include "kernels/hip/device/hopper_tiles.h"
 #include "kernels/hip/device/shapes_nvidia.h"
 namespace fovea::hip {
 namespace device = nvidia;
+#if FOVEA_HAS_WGMMA
+using TargetShapes = HopperShapes;
+#else
 using TargetShapes = NvidiaShapes;
+#endif
 }
 #elif defined(__HIP_DEVICE_COMPILE__)
 #include "kernels/hip/device/amd.h"

@@ -13,6 +13,7 @@ struct TileShape {
   int workgroups;    // per compute unit at least: bounds a lane's registers
   int state_parts;   // the rows' states go through shared memory in this many parts
   bool query_first;  // queries are in registers before the first tile is copied, and tiles take their place
+  bool async;        // products run while waves do other things: a loop of its own
   int wide_tiles;    // with an fp8 cache: widened tiles in shared memory, 1 or 2, besides the stages, which hold fp8
 };
 

@@ -23,4 +23,22 @@ struct NvidiaShapes {
   }
 };
 
+// Hopper: many rows by wgmma, in two warpgroups of 64 rows. Narrow tiles could be loaded by two workgroups, but registers hold
+// one only.
+struct HopperShapes {
+  static constexpr int kWaveSize = 32;
+
+  static constexpr TileShape of(int head_size, int kind, bool fp8) {
+    TileShape s = NvidiaShapes::of(head_size, kind, fp8);
+    if (kind == kLarge && !fp8 && (head_size == 64 || head_size == 128)) {
+      s.async = true;
+      s.wave_rows = 16;
+      s.tile_keys = 128;
+      s.stages = 3;
+      s.workgroups = 1;
+    }
+    return s;
+  }
+};
+
 }  // namespace fovea::hip

@@ -35,7 +35,7 @@
 #else
 #define FOVEA_KERNEL(NAME, PARAMS, THREADS, WORKGROUPS, ...)                                                \
   extern "C" __global__ void __launch_bounds__(THREADS, WORKGROUPS) NAME(const __grid_constant__ PARAMS params) { \
-    extern __shared__ __align__(128) char lds[];                                                            \
+    extern __shared__ __align__(1024) char lds[];                                                            \
     const fovea::hip::device::Workgroup wg = fovea::hip::device::this_workgroup(lds);                       \
     __VA_ARGS__(params, wg).run();                                                                          \
   }

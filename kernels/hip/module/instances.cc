@@ -54,6 +54,9 @@ TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKi
   const auto sizes = [&](auto shapes) {
     return tile_sizes(shapes.of(head_size_bucket, kind, fp8), shapes.kWaveSize, head_size_bucket, kind, fp8);
   };
+#ifdef FOVEA_CUDA_WGMMA
+  if (strcmp(architecture, "sm_90") == 0) return sizes(HopperShapes());
+#endif
   if (strncmp(architecture, "sm_", 3) == 0) return sizes(NvidiaShapes());
   if (strncmp(architecture, "gfx95", 5) == 0) return sizes(Gfx950Shapes());
   if (strncmp(architecture, "gfx9", 4) == 0) return sizes(CdnaShapes());
