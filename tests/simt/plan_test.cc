@@ -118,7 +118,7 @@ void check_plan(const PlanCase& c, uint64_t seed) {
       ASSERT_LT(s, num_seqs);
       ASSERT_EQ(e.seq < 0, !valid[s]) << "sequence " << s;
       ASSERT_EQ(kind, expected_rows[s] <= kSmallRows ? kSmall : expected_rows[s] <= kMediumRows ? kMedium : kLarge);
-      ASSERT_EQ(e.kv_begin % 16, 0);
+      ASSERT_TRUE(e.kv_begin % 16 == 0 || e.kv_begin == e.kv_end);  // the last of several splits may be left without a key
       ASSERT_LE(e.kv_begin, e.kv_end);
       // Longest first, but for a quarter of a power of two.
       ASSERT_LE((e.kv_end - e.kv_begin + kPlanTile - 1) / kPlanTile, previous + previous / 4 + 1) << "entry " << i;
@@ -159,7 +159,6 @@ void check_plan(const PlanCase& c, uint64_t seed) {
         ASSERT_EQ(p[i].split, static_cast<int>(i));
         ASSERT_EQ(p[i].first_slot, p[0].first_slot);
         ASSERT_TRUE(i == 0 || p[i].begin == p[i - 1].end) << "sequence " << s << ": keys are lost or taken twice";
-        ASSERT_TRUE(p.size() == 1 || c.batch_invariant || p[i].begin < p[i].end) << "sequence " << s << ": a split of no key";
       }
       if (!valid[s]) {
         ASSERT_EQ(p[0].begin, p.back().end) << "sequence " << s << " is invalid";
