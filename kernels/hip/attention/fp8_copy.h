@@ -69,12 +69,14 @@ struct Fp8Copy {
         widen_fp8<Type>(bytes.w[w], type, first.w[2 * w], first.w[2 * w + 1]);
         widen_fp8<Type>(bytes.w[w + 2], type, second.w[2 * w], second.w[2 * w + 1]);
       }
-      if (order == kFp8VectorizedValues && !kTransposedValues) {
-        store_column<kPieces>(wg, index, index * 0 + sixteen * 16, first, tile, here);
-        store_column<kPieces>(wg, index, index * 0 + (sixteen * 16 + 8), second, tile, here);
-      } else if (order == kFp8VectorizedValues) {
-        lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + sixteen * 2) + tile, first, here);
-        lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + (sixteen * 2 + 1)) + tile, second, here);
+      if (order == kFp8VectorizedValues) {
+        if constexpr (kTransposedValues) {
+          lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + sixteen * 2) + tile, first, here);
+          lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + (sixteen * 2 + 1)) + tile, second, here);
+        } else {
+          store_column<kPieces>(wg, index, index * 0 + sixteen * 16, first, tile, here);
+          store_column<kPieces>(wg, index, index * 0 + (sixteen * 16 + 8), second, tile, here);
+        }
       } else {
         const Int row = row_of(index, order), piece = piece_of(index, order) * 2;
         const int base = tile + sixteen * 16 * kPieces * 16;

@@ -44,6 +44,16 @@ struct TileCopy {
   }
   static FOVEA_DEVICE Bool takes_part(const Workgroup& wg, int c) { return wg.thread() + c * kThreads < 16 * kPieces; }
 
+  // Rows that are all wanted and fill their pieces, which is nearly all: what differs by lane is the same for every 16 keys.
+  static FOVEA_DEVICE void whole_rows(const Workgroup& wg, const char* from, int row_stride, int tile, int sixteen) {
+#pragma unroll
+    for (int c = 0; c < kCopies; ++c) {
+      const Int row = row_of(wg, c), piece = piece_of(wg, c);
+      copy_async16<kExact>(wg, takes_part(wg, c), Layout::key(row, piece, sixteen) + tile, from + to_long(row * row_stride + piece * 16),
+                           Bool(true));
+    }
+  }
+
   // `tile`: byte offset of the tile; `sixteen`: which 16 keys of it; row_bytes: what exists of a row, zeros follow.
   static FOVEA_DEVICE void rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen, int first,
                                 int last) {
@@ -93,10 +103,10 @@ struct TileCopy {
         const Quad q = global_load_quad(from + to_long(element * element_stride + half * 16),
                                         here & (element < num_elements) & (half * 8 < last));
         store_column<kPieces>(wg, element, half * 8 + sixteen * 16, q, tile, here);
-        continue;
+      } else {
+        copy_async16<kExact>(wg, index < 16 * kPieces, Layout::transposed(element, half + sixteen * 2) + tile,
+                             from + to_long(element * element_stride + half * 16), (element < num_elements) & (half * 8 < last));
       }
-      copy_async16<kExact>(wg, index < 16 * kPieces, Layout::transposed(element, half + sixteen * 2) + tile,
-                           from + to_long(element * element_stride + half * 16), (element < num_elements) & (half * 8 < last));
     }
   }
 
@@ -120,8 +130,12 @@ struct TileCopy {
     for (int i = 0; i < kPieces * 8 * kTileKeys; i += kThreads) {
       const Int index = opaque(wg.thread()) + i;
       const Int element = quotient<kTileKeys>(index), key = remainder<kTileKeys>(index);
-      const Int at = kTransposedValues ? Layout::transposed(element, quotient<8>(key)) + remainder<8>(key) * 2
-                                       : swizzled<kPieces>(key, quotient<8>(element)) + remainder<8>(element) * 2;
+      Int at;
+      if constexpr (kTransposedValues) {
+        at = Layout::transposed(element, quotient<8>(key)) + remainder<8>(key) * 2;
+      } else {
+        at = swizzled<kPieces>(key, quotient<8>(element)) + remainder<8>(element) * 2;
+      }
       lds_store_half(wg, at + tile, Uint(0), !load(key));
     }
   }

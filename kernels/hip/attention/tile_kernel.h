@@ -24,7 +24,8 @@ struct TileTraits {
   static constexpr TileShape kShape = TargetShapes::of(kHeadSize, kKind, kFp8);
   static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind, kFp8);
   static_assert(TargetShapes::kWaveSize == kWaveSize);
-  static constexpr int kRows = rows_of_kind(kKind);
+  static constexpr int kRows = kSizes.rows;
+  static constexpr int kTurns = rows_of_kind(kKind) / kRows;
   static constexpr int kWaveRows = kShape.wave_rows;
   static constexpr int kRowWaves = kRows / kWaveRows;
   static constexpr int kKeyWaves = kShape.key_waves;
@@ -180,6 +181,18 @@ struct TileKernel {
     // Offsets are made anew for each tile: kept, they would take registers that the sums need.
     Workgroup here = wg;
     here.lane = opaque(wg.lane);
+    if (!kFp8 && !dense && !layer.vectorized && !has_ranges() && begin >= needed.base.begin && end == begin + kTileKeys &&
+        layer.head_size == kHeadSize && layer.head_size_v == kHeadSize) {
+#pragma unroll
+      for (int g = 0; g < kSixteens; ++g) {
+        const int block = blocks.id[g], within = blocks.within[g];
+        Copy::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)), key_row,
+                         key_stage(stage), g);
+        Copy::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
+                         value_row, value_stage(stage), g);
+      }
+      return;
+    }
 #pragma unroll
     for (int g = 0; g < kSixteens; ++g) {
       const int t = begin + g * 16;
@@ -692,6 +705,18 @@ struct TileKernel {
     if (invalid && p.async_error != nullptr && wg.wave == 0) {
       global_min(p.async_error, as_uint(wg.lane * 0 + entry.seq), wg.lane == 0);
     }
+    for (int turn = 0; turn < Traits::kTurns; ++turn) {
+      if (turn > 0) {
+        entry.row_begin += kRows;
+        if (entry.row_begin >= s.query_len * p.layer.group) return;
+        wg.barrier();
+      }
+      compute_rows(invalid);
+    }
+  }
+
+  // What the workgroup computes at once of its entry's rows.
+  FOVEA_DEVICE void compute_rows(bool invalid) {
     begin();
     typename Ops::Sums sums;
     RowValues max, sum;

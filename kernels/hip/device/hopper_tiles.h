@@ -27,6 +27,11 @@ FOVEA_DEVICE uint64_t matrix_descriptor(uint32_t address, uint32_t leading, uint
          static_cast<uint64_t>(stride >> 4) << 32 | uint64_t{1} << 62;
 }
 
+// The descriptor of a place `bytes` further on.
+FOVEA_DEVICE uint64_t advanced(uint64_t descriptor, uint32_t bytes) {
+  return (descriptor & 0xffffffff00000000u) | (static_cast<uint32_t>(descriptor) + (bytes >> 4));
+}
+
 FOVEA_DEVICE void products_begin() {
 #if FOVEA_HAS_WGMMA
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
@@ -164,14 +169,14 @@ struct AsyncTile : Tile<T, kHeadSize, 16, kKeys> {
 
   // Starts scores = Q * K^T with the tile at byte `lds`.
   static FOVEA_DEVICE void begin_scores(const Workgroup& wg, const Query& q, int lds, Scores& s) {
+    const uint64_t a = matrix_descriptor(wg.lds + q.lds, 16, 8 * kPanelBytes);
+    const uint64_t b = matrix_descriptor(wg.lds + lds, 16, 8 * kPanelBytes);
     keep_in_place(s.v[0]);
     products_begin();
 #pragma unroll
     for (int k = 0; k < kHeadSize / 16; ++k) {
-      const uint32_t within = k % 4 * 32;
-      const uint64_t a = matrix_descriptor(wg.lds + q.lds + k / 4 * kTileRows * kPanelBytes + within, 16, 8 * kPanelBytes);
-      const uint64_t b = matrix_descriptor(wg.lds + lds + k / 4 * kKeys * kPanelBytes + within, 16, 8 * kPanelBytes);
-      Wgmma<T, kKeys / 8>::shared(s.v[0], a, b, k > 0);
+      Wgmma<T, kKeys / 8>::shared(s.v[0], advanced(a, k / 4 * kTileRows * kPanelBytes + k % 4 * 32),
+                                  advanced(b, k / 4 * kKeys * kPanelBytes + k % 4 * 32), k > 0);
     }
     products_commit();
   }
@@ -189,17 +194,17 @@ struct AsyncTile : Tile<T, kHeadSize, 16, kKeys> {
   // Starts sums += weights * V.
   template <bool kTransposed>
   static FOVEA_DEVICE void begin_values(const Workgroup& wg, const Weights& w, int lds, Sums& o) {
+    // Rows of elements: 8 keys side by side in a row. Rows of keys: panels of 64 elements are the leading dimension.
+    const uint64_t b = kTransposed ? matrix_descriptor(wg.lds + lds, 16, 8 * kPanelBytes)
+                                   : matrix_descriptor(wg.lds + lds, kKeys * kPanelBytes, 8 * kPanelBytes);
     keep_in_place(o.v[0]);
     products_begin();
 #pragma unroll
     for (int k = 0; k < kKeys / 16; ++k) {
       if constexpr (kTransposed) {
-        const uint64_t b =
-            matrix_descriptor(wg.lds + lds + k / 4 * kHeadSize * kPanelBytes + k % 4 * 32, 16, 8 * kPanelBytes);
-        Wgmma<T, kHeadSize / 8>::template registers<0>(o.v[0], w.f[k], b);
+        Wgmma<T, kHeadSize / 8>::template registers<0>(o.v[0], w.f[k], advanced(b, k / 4 * kHeadSize * kPanelBytes + k % 4 * 32));
       } else {
-        const uint64_t b = matrix_descriptor(wg.lds + lds + k * 16 * kPanelBytes, kKeys * kPanelBytes, 8 * kPanelBytes);
-        Wgmma<T, kHeadSize / 8>::template registers<1>(o.v[0], w.f[k], b);
+        Wgmma<T, kHeadSize / 8>::template registers<1>(o.v[0], w.f[k], advanced(b, k * 16 * kPanelBytes));
       }
     }
     products_commit();
