@@ -367,19 +367,31 @@ FOVEA_DEVICE V operand(const Uint (&w)[kWords]) {
   for (int i = 0; i < kWords; ++i) v[i] = w[i];
   return __builtin_bit_cast(V, v);
 }
+// As a whole, so that the compiler keeps sums in the tuples of registers that matrix instructions take.
 template <int kSums>
 FOVEA_DEVICE Floats<kSums> gather(const Float (&c)[kSums]) {
   Floats<kSums> v;
-#pragma unroll
-  for (int i = 0; i < kSums; ++i) v[i] = c[i];
+  __builtin_memcpy(&v, &c, sizeof v);
   return v;
 }
 template <int kSums>
 FOVEA_DEVICE void scatter(const Floats<kSums>& v, Float (&c)[kSums]) {
-#pragma unroll
-  for (int i = 0; i < kSums; ++i) c[i] = v[i];
+  __builtin_memcpy(&c, &v, sizeof v);
 }
 }  // namespace detail
+
+// What was added to the sums comes before this, and what follows is not begun earlier: the compiler would move products to
+// where they are used and load all their operands ahead of them until no register is left.
+template <int kCount, int kSums>
+FOVEA_DEVICE void keep_order(Float (&c)[kCount][kSums], int first, int end) {
+#pragma unroll
+  for (int i = first; i < end; ++i) {
+    detail::Floats<kSums> v = detail::gather(c[i]);
+    asm volatile("" : "+v"(v));
+    detail::scatter<kSums>(v, c[i]);
+  }
+  __builtin_amdgcn_sched_barrier(0);
+}
 
 #define FOVEA_MATRIX_PRODUCT(NAME, TYPE, SUMS, WORDS, VECTOR, CALL)                           \
   template <>                                                                                \

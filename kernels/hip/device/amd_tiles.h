@@ -10,6 +10,12 @@
 
 namespace fovea::hip::amd {
 
+// The vectorised cache's values become rows as they are copied. Two ways to read them here would be two branches of the loop,
+// and the compiler keeps the sums apart in the branches of a loop, at twice the registers.
+inline constexpr bool kTransposedValues = false;
+// For the same reason sums are multiplied whether a maximum has moved or not.
+inline constexpr bool kAlwaysRescales = true;
+
 // Byte offset of a 16-byte piece in a tile with kPieces pieces a row; pieces are swapped around so that lanes that read the
 // same piece of rows side by side hit different banks.
 template <int kPieces>

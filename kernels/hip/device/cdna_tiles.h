@@ -101,21 +101,29 @@ struct Tile {
       }
     }
     const Int at = operand_place(wg, lds, first);
+    Quad a[2][kKeyBlocks];
+#pragma unroll
+    for (int n = 0; n < kKeyBlocks; ++n) a[0][n] = lds_load_quad(wg, advanced<kPieces>(at, n * 16, 0));
 #pragma unroll
     for (int k = 0; k < kHeadSize / 32; ++k) {
 #pragma unroll
       for (int n = 0; n < kKeyBlocks; ++n) {
-        const Quad a = lds_load_quad(wg, advanced<kPieces>(at, n * 16, k * 4));
-#pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(s.v[m][n], a.w, q.f[m][k].w);
+        if (k + 1 < kHeadSize / 32) a[(k + 1) % 2][n] = lds_load_quad(wg, advanced<kPieces>(at, n * 16, (k + 1) * 4));
       }
+#pragma unroll
+      for (int n = 0; n < kKeyBlocks; ++n) {
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(s.v[m][n], a[k % 2][n].w, q.f[m][k].w);
+      }
+#pragma unroll
+      for (int m = 0; m < kRowBlocks; ++m) keep_order(s.v[m], 0, kKeyBlocks);
     }
   }
 
-  // sums += weights * V, keys as above. kTransposed: the tile has a row per element of the head and its keys side by side
-  // (kTileKeys of them), as the vectorised cache stores values.
+  // sums += weights * V, keys as above.
   template <bool kTransposed, int kTileKeys>
   static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
+    static_assert(!kTransposed);
     constexpr int kDepth = kKeys % 32 == 0 ? 32 : 16;
 #pragma unroll
     for (int k = 0; k < kKeys / kDepth; ++k) {
@@ -128,7 +136,9 @@ struct Tile {
           p[m][i] = pack_weights<T>(s[i % 2 * 2], s[i % 2 * 2 + 1]);
         }
       }
-      add_chunks<kTransposed, kTileKeys, kDepth, 0>(wg, p, lds, first + k * kDepth, o);
+      Uint rows[kDepth / 4][Chunks::run(0) / 2];
+      load_chunk<kDepth, 0>(wg, lds, first + k * kDepth, rows);
+      add_chunks<kDepth, 0>(wg, p, lds, first + k * kDepth, rows, o);
     }
   }
 
@@ -138,39 +148,34 @@ struct Tile {
     return swizzled<kPieces>(remainder<16>(wg.lane), quotient<16>(wg.lane)) + (first * kPieces * 16 + lds);
   }
 
-  // The chunk that begins at fragment kFirst, and those behind it.
-  template <bool kTransposed, int kTileKeys, int kDepth, int kFirst>
-  static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kDepth / 8], int lds, int first, Sums& o) {
+  // Rows 16(e/4) + 4(L/16) + e%4 of V, a lane's elements of the chunk that begins at fragment kFirst.
+  template <int kDepth, int kFirst>
+  static FOVEA_DEVICE void load_chunk(const Workgroup& wg, int lds, int first, Uint (&rows)[kDepth / 4][Chunks::run(kFirst) / 2]) {
     constexpr int kRun = Chunks::run(kFirst);
-    const Int column = remainder<16>(wg.lane), group = quotient<16>(wg.lane);
-    Uint rows[kTransposed ? 1 : kDepth / 4][kRun / 2];
-    Int at;
-    if constexpr (kTransposed) {
-      at = swizzled<kTileKeys / 8>(column * kRun, quotient<2>(group) + first / 8) + (remainder<2>(group) * 8 + lds);
-    } else {
-      at = run_place<kPieces, kRun>(group * 4, column) + (first * kPieces * 16 + lds);
+    const Int at = run_place<kPieces, kRun>(quotient<16>(wg.lane) * 4, remainder<16>(wg.lane)) + (first * kPieces * 16 + lds);
 #pragma unroll
-      for (int e = 0; e < kDepth / 4; ++e) load_run<kRun>(wg, advanced<kPieces>(at, e / 4 * 16 + e % 4, kFirst * 2), rows[e]);
-    }
+    for (int e = 0; e < kDepth / 4; ++e) load_run<kRun>(wg, advanced<kPieces>(at, e / 4 * 16 + e % 4, kFirst * 2), rows[e]);
+  }
+
+  // The chunk that begins at fragment kFirst, whose rows have been loaded, and those behind it.
+  template <int kDepth, int kFirst>
+  static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kDepth / 8], int lds, int first,
+                                      const Uint (&rows)[kDepth / 4][Chunks::run(kFirst) / 2], Sums& o) {
+    constexpr int kRun = Chunks::run(kFirst), kNext = kFirst + kRun;
+    constexpr bool kMore = kNext < kFragments;
+    Uint next[kDepth / 4][Chunks::run(kMore ? kNext : 0) / 2];
+    if constexpr (kMore) load_chunk<kDepth, kNext>(wg, lds, first, next);
 #pragma unroll
     for (int n = 0; n < kRun; ++n) {
       Uint a[kDepth / 8];
-      if constexpr (kTransposed) {
 #pragma unroll
-        for (int h = 0; h < kDepth / 16; ++h) {
-          Uint words[2];
-          lds_load_pair(wg, advanced<kTileKeys / 8>(at, kFirst * 16 + n, h * 2), words);
-          a[h * 2] = words[0];
-          a[h * 2 + 1] = words[1];
-        }
-      } else {
-#pragma unroll
-        for (int i = 0; i < kDepth / 8; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
-      }
+      for (int i = 0; i < kDepth / 8; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
 #pragma unroll
       for (int m = 0; m < kRowBlocks; ++m) multiply_deep<T>(o.v[m][kFirst + n], a, p[m]);
     }
-    if constexpr (kFirst + kRun < kFragments) add_chunks<kTransposed, kTileKeys, kDepth, kFirst + kRun>(wg, p, lds, first, o);
+#pragma unroll
+    for (int m = 0; m < kRowBlocks; ++m) keep_order(o.v[m], kFirst, kFirst + kRun);
+    if constexpr (kMore) add_chunks<kDepth, kNext>(wg, p, lds, first, next, o);
   }
 };
 

@@ -11,6 +11,11 @@
 
 namespace fovea::hip::nvidia {
 
+// Values lie in shared memory as the vectorised cache stores them, a row for each element of the head.
+inline constexpr bool kTransposedValues = true;
+// Sums are multiplied where a maximum has moved only.
+inline constexpr bool kAlwaysRescales = false;
+
 // Byte offset of a 16-byte piece in a tile with kPieces pieces a row.
 template <int kPieces>
 FOVEA_DEVICE Int swizzled(Int row, Int piece) {

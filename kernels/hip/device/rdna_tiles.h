@@ -23,12 +23,13 @@ struct Tile {
   static constexpr int kRowSlots = kRowBlocks;                // rows that one lane holds values of
   static constexpr int kWords = kMirroredLanes ? 8 : 4;       // of a matrix operand
   static constexpr bool kWide = kHeadSize > 128;
-  // Mirrored operands of Q would take more registers than there are: each half of the wave keeps one half of them.
-  static constexpr bool kSplitQuery = kMirroredLanes && kWide;
-  using Chunks = HeadChunks<kHeadSize, kMirroredLanes && kWide ? 2 : 4>;
+  // Beside the sums of a wide head there are no registers left for Q, which then stays in LDS.
+  static constexpr bool kKeepQuery = !kWide;
+  using Chunks = HeadChunks<kHeadSize, kMirroredLanes ? 2 : 4>;
 
   struct Query {
-    Uint f[kRowBlocks][kFragments][kSplitQuery ? 4 : kWords];
+    Uint f[kRowBlocks][kKeepQuery ? kFragments : 1][kWords];
+    Int at;
   };
   struct Scores {
     Float v[kRowBlocks][kKeyBlocks][8];
@@ -68,12 +69,13 @@ struct Tile {
 
   // Fragments of the wave's rows of Q, tile in LDS at byte `lds`, the wave's first row at `first`.
   static FOVEA_DEVICE void load_query(const Workgroup& wg, int lds, int first, Query& q) {
-    const Int at = swizzled<kPieces>(remainder<16>(wg.lane), kMirroredLanes && !kSplitQuery ? Int(0) : quotient<16>(wg.lane)) +
-                   (first * kPieces * 16 + lds);
+    q.at = operand_place(wg, lds, first);
+    if constexpr (kKeepQuery) {
 #pragma unroll
-    for (int m = 0; m < kRowBlocks; ++m) {
+      for (int m = 0; m < kRowBlocks; ++m) {
 #pragma unroll
-      for (int k = 0; k < kFragments; ++k) load_operand<kPieces>(wg, at, m * 16, k * 2, q.f[m][k]);
+        for (int k = 0; k < kFragments; ++k) load_operand<kPieces>(wg, q.at, m * 16, k * 2, q.f[m][k]);
+      }
     }
   }
 
@@ -87,33 +89,40 @@ struct Tile {
         for (int e = 0; e < 8; ++e) s.v[m][n][e] = Float(0.0f);
       }
     }
-    const Int at = swizzled<kPieces>(remainder<16>(wg.lane), first_piece(wg)) + (first * kPieces * 16 + lds);
+    const Int at = operand_place(wg, lds, first);
+    Uint a[2][kKeyBlocks][kWords], b[2][kRowBlocks][kWords];
+    const auto load = [&](int k) {
+#pragma unroll
+      for (int n = 0; n < kKeyBlocks; ++n) load_operand<kPieces>(wg, at, n * 16, k * 2, a[k % 2][n]);
+      if constexpr (!kKeepQuery) {
+#pragma unroll
+        for (int m = 0; m < kRowBlocks; ++m) load_operand<kPieces>(wg, q.at, m * 16, k * 2, b[k % 2][m]);
+      }
+    };
+    load(0);
 #pragma unroll
     for (int k = 0; k < kFragments; ++k) {
-      Uint b[kRowBlocks][kWords];
+      if (k + 1 < kFragments) load(k + 1);
 #pragma unroll
       for (int m = 0; m < kRowBlocks; ++m) {
-        if constexpr (kSplitQuery) {
-          mirror(wg, q.f[m][k], b[m]);
-        } else {
 #pragma unroll
-          for (int i = 0; i < kWords; ++i) b[m][i] = q.f[m][k][i];
+        for (int n = 0; n < kKeyBlocks; ++n) {
+          if constexpr (kKeepQuery) {
+            multiply_16x16x16<T>(s.v[m][n], a[k % 2][n], q.f[m][k]);
+          } else {
+            multiply_16x16x16<T>(s.v[m][n], a[k % 2][n], b[k % 2][m]);
+          }
         }
       }
 #pragma unroll
-      for (int n = 0; n < kKeyBlocks; ++n) {
-        Uint a[kWords];
-        load_operand<kPieces>(wg, at, n * 16, k * 2, a);
-#pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(s.v[m][n], a, b[m]);
-      }
+      for (int m = 0; m < kRowBlocks; ++m) keep_order(s.v[m], 0, kKeyBlocks);
     }
   }
 
-  // sums += weights * V, keys as above. kTransposed: the tile has a row per element of the head and its keys side by side
-  // (kTileKeys of them), as the vectorised cache stores values.
+  // sums += weights * V, keys as above.
   template <bool kTransposed, int kTileKeys>
   static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
+    static_assert(!kTransposed);
 #pragma unroll
     for (int k = 0; k < kKeyBlocks; ++k) {
       Uint p[kRowBlocks][kWords];
@@ -129,13 +138,20 @@ struct Tile {
           for (int i = 0; i < 4; ++i) p[m][i] = own[i];
         }
       }
-      add_chunks<kTransposed, kTileKeys, 0>(wg, p, lds, first + k * 16, o);
+      Uint rows[kWords * 2][Chunks::run(0) / 2];
+      load_chunk<0>(wg, lds, first + k * 16, rows);
+      add_chunks<0>(wg, p, lds, first + k * 16, rows, o);
     }
   }
 
  private:
   // Of an operand's two pieces, the one that a lane begins with.
   static FOVEA_DEVICE Int first_piece(const Workgroup& wg) { return kMirroredLanes ? Int(0) : quotient<16>(wg.lane); }
+
+  // Row and piece of a lane in the operand of 16 rows from `first` (a multiple of 16).
+  static FOVEA_DEVICE Int operand_place(const Workgroup& wg, int lds, int first) {
+    return swizzled<kPieces>(remainder<16>(wg.lane), first_piece(wg)) + (first * kPieces * 16 + lds);
+  }
 
   // A lane's part of an operand, or all of it: `rows` rows and `pieces` pieces from `at`.
   template <int kRowPieces, int kCount>
@@ -162,41 +178,34 @@ struct Tile {
   // Key, of 16, of element e of an operand.
   static FOVEA_DEVICE constexpr int operand_key(int e) { return kMirroredLanes ? e % 8 * 2 + e / 8 : e; }
 
-  // The chunk that begins at fragment kFirst, and those behind it.
-  template <bool kTransposed, int kTileKeys, int kFirst>
-  static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kWords], int lds, int first, Sums& o) {
+  // A lane's elements of the chunk that begins at fragment kFirst, from the keys of its operand.
+  template <int kFirst>
+  static FOVEA_DEVICE void load_chunk(const Workgroup& wg, int lds, int first, Uint (&rows)[kWords * 2][Chunks::run(kFirst) / 2]) {
     constexpr int kRun = Chunks::run(kFirst);
-    const Int column = remainder<16>(wg.lane);
-    Uint rows[kTransposed ? 1 : kWords * 2][kRun / 2];
-    Int at;
-    if constexpr (kTransposed) {
-      at = swizzled<kTileKeys / 8>(column * kRun, first_piece(wg) + first / 8) + lds;
-    } else {
-      at = run_place<kPieces, kRun>(first_piece(wg) * 8, column) + (first * kPieces * 16 + lds);
+    const Int at = run_place<kPieces, kRun>(first_piece(wg) * 8, remainder<16>(wg.lane)) + (first * kPieces * 16 + lds);
 #pragma unroll
-      for (int e = 0; e < kWords * 2; ++e) load_run<kRun>(wg, advanced<kPieces>(at, operand_key(e), kFirst * 2), rows[e]);
-    }
+    for (int e = 0; e < kWords * 2; ++e) load_run<kRun>(wg, advanced<kPieces>(at, operand_key(e), kFirst * 2), rows[e]);
+  }
+
+  // The chunk that begins at fragment kFirst, whose rows have been loaded, and those behind it.
+  template <int kFirst>
+  static FOVEA_DEVICE void add_chunks(const Workgroup& wg, const Uint (&p)[kRowBlocks][kWords], int lds, int first,
+                                      const Uint (&rows)[kWords * 2][Chunks::run(kFirst) / 2], Sums& o) {
+    constexpr int kRun = Chunks::run(kFirst), kNext = kFirst + kRun;
+    constexpr bool kMore = kNext < kFragments;
+    Uint next[kWords * 2][Chunks::run(kMore ? kNext : 0) / 2];
+    if constexpr (kMore) load_chunk<kNext>(wg, lds, first, next);
 #pragma unroll
     for (int n = 0; n < kRun; ++n) {
       Uint a[kWords];
-      if constexpr (kTransposed && kMirroredLanes) {
-        Uint keys[kWords];
-        load_operand<kTileKeys / 8>(wg, at, kFirst * 16 + n, 0, keys);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          a[i] = join_low(keys[i * 2], keys[i * 2 + 1]);
-          a[i + 4] = join_high(keys[i * 2], keys[i * 2 + 1]);
-        }
-      } else if constexpr (kTransposed) {
-        load_operand<kTileKeys / 8>(wg, at, kFirst * 16 + n, 0, a);
-      } else {
-#pragma unroll
-        for (int i = 0; i < kWords; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
-      }
+      for (int i = 0; i < kWords; ++i) a[i] = join(rows[i * 2], rows[i * 2 + 1], n);
 #pragma unroll
       for (int m = 0; m < kRowBlocks; ++m) multiply_16x16x16<T>(o.v[m][kFirst + n], a, p[m]);
     }
-    if constexpr (kFirst + kRun < kFragments) add_chunks<kTransposed, kTileKeys, kFirst + kRun>(wg, p, lds, first, o);
+#pragma unroll
+    for (int m = 0; m < kRowBlocks; ++m) keep_order(o.v[m], kFirst, kFirst + kRun);
+    if constexpr (kMore) add_chunks<kNext>(wg, p, lds, first, next, o);
   }
 };
 

@@ -6,6 +6,7 @@
 namespace fovea::hip {
 
 struct TileShape {
+  int most_rows;     // that a workgroup computes at once, 0: all of its entry's
   int wave_rows;     // packed rows of one wave
   int key_waves;     // waves that share the keys of a tile
   int tile_keys;
@@ -22,6 +23,7 @@ constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind
 // Bytes of shared memory and what else follows from a shape.
 struct TileSizes {
   int threads;
+  int rows;           // that a workgroup computes at once
   int query_bytes;
   int tile_bytes;     // keys or values of one tile, 16 bits each
   int stage_bytes;    // keys or values of one stage
@@ -34,7 +36,9 @@ struct TileSizes {
 
 constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_size, int kind, bool fp8) {
   TileSizes s = {};
-  const int rows = rows_of_kind(kind);
+  const int kind_rows = rows_of_kind(kind);
+  const int rows = shape.most_rows != 0 && shape.most_rows < kind_rows ? shape.most_rows : kind_rows;
+  s.rows = rows;
   s.threads = rows / shape.wave_rows * shape.key_waves * wave_size;
   s.query_bytes = rows * head_size * 2;
   s.tile_bytes = shape.tile_keys * head_size * 2;

@@ -78,12 +78,21 @@ struct RdnaShapes {
     const bool wide = head_size > 128;
     TileShape s = {};
     s.stages = 2;
-    s.query_first = true;
-    s.wide_tiles = 1;
     s.workgroups = 1;
     s.wave_rows = 16;
-    s.key_waves = kind != kSmall ? 1 : wide ? 2 : 4;
-    s.tile_keys = head_size <= 64 || (kind == kSmall && !wide) ? 64 : 32;
+    s.wide_tiles = 1;
+    if (wide) {
+      // Sums take half of the registers: queries stay in LDS, which has room for those of 64 rows.
+      s.most_rows = 64;
+      s.query_first = false;
+      s.key_waves = kind == kSmall && head_size <= 192 ? 2 : 1;
+      s.tile_keys = s.key_waves * 16;
+      s.state_parts = kind == kSmall ? 1 : 2;
+      return s;
+    }
+    s.query_first = true;
+    s.key_waves = kind == kSmall ? 4 : 1;
+    s.tile_keys = head_size <= 64 || kind == kSmall ? 64 : 32;
     s.state_parts = kind == kSmall ? 1 : kind == kMedium ? 2 : 4;
     return s;
   }
