@@ -2,6 +2,7 @@
 // host makes is the real one. On each embedded architecture the calls of a step launch kernels and do nothing else.
 #include <sstream>
 
+#include "tests/faults/failing_memory.h"
 #include "tests/hip/gpu_fixture.h"
 
 namespace fovea_test {
@@ -99,23 +100,16 @@ TEST_P(RealModuleTest, AStepLaunchesKernelsAndNothingElse) {
 
     hipStream_t stream = nullptr;
     ASSERT_EQ(hipStreamCreate(&stream), hipSuccess);
-    ASSERT_EQ(hipStreamBeginCapture(stream, hipStreamCaptureModeGlobal), hipSuccess);
-    const fake_hip::Counts before = fake_hip::counts();
-
     foveaKvWriteArgs_t write = FOVEA_KV_WRITE_ARGS_INIT;
     write.key = write.value = tensor_of(key, dense, {num_tokens, 2, of.head_size});
     write.key_cache = write.value_cache = tensor_of(cache, cache_type, {kCacheBlocks, 16, 2, of.head_size});
     write.slot_mapping = slots.data();
     write.num_tokens = num_tokens;
     write.stream = stream;
-    EXPECT_FOVEA(foveaAttentionWriteKvCache(attention, &write));
-
     foveaPlanArgs_t plan = FOVEA_PLAN_ARGS_INIT;
     plan.plan = plan_memory.data();
     plan.plan_size = plan_size;
     plan.stream = stream;
-    EXPECT_FOVEA(foveaAttentionPlan(attention, metadata, &plan));
-
     foveaForwardArgs_t forward = FOVEA_FORWARD_ARGS_INIT;
     forward.query = tensor_of(query, of.query, {num_tokens, 8, of.head_size});
     forward.key_cache = write.key_cache;
@@ -127,11 +121,9 @@ TEST_P(RealModuleTest, AStepLaunchesKernelsAndNothingElse) {
     forward.workspace_size = workspace_size;
     forward.stream = stream;
     forward.flags = FOVEA_FORWARD_PARTIAL_STATE;
-    EXPECT_FOVEA(foveaAttentionForward(attention, metadata, &forward)) << "with a plan of its own";
-    forward.plan = plan.plan;
-    forward.plan_size = plan.plan_size;
-    EXPECT_FOVEA(foveaAttentionForward(attention, metadata, &forward));
-
+    foveaForwardArgs_t planned = forward;
+    planned.plan = plan.plan;
+    planned.plan_size = plan.plan_size;
     foveaMergeArgs_t merge = FOVEA_MERGE_ARGS_INIT;
     merge.num_states = 1;
     merge.num_tokens = num_tokens;
@@ -139,8 +131,26 @@ TEST_P(RealModuleTest, AStepLaunchesKernelsAndNothingElse) {
     merge.lses = &forward.lse;
     merge.output = tensor_of(query, dense, {num_tokens, 8, of.head_size});
     merge.stream = stream;
-    EXPECT_FOVEA(foveaMergeAttentionStates(context.get(), &merge));
+    // The first call that fails, and nothing that would itself take memory.
+    const auto step = [&]() -> foveaStatus_t {
+      foveaStatus_t status = foveaAttentionWriteKvCache(attention, &write);
+      if (status == FOVEA_STATUS_SUCCESS) status = foveaAttentionPlan(attention, metadata, &plan);
+      if (status == FOVEA_STATUS_SUCCESS) status = foveaAttentionForward(attention, metadata, &forward);
+      if (status == FOVEA_STATUS_SUCCESS) status = foveaAttentionForward(attention, metadata, &planned);
+      if (status == FOVEA_STATUS_SUCCESS) status = foveaMergeAttentionStates(context.get(), &merge);
+      return status;
+    };
 
+    fake_hip::discard_launches(true);
+    arm_memory(Fault::kNone, 0);
+    const foveaStatus_t status = step();
+    EXPECT_EQ(disarm_memory(), 0) << "blocks of host memory";
+    EXPECT_FOVEA(status);
+    fake_hip::discard_launches(false);
+
+    ASSERT_EQ(hipStreamBeginCapture(stream, hipStreamCaptureModeGlobal), hipSuccess);
+    const fake_hip::Counts before = fake_hip::counts();
+    EXPECT_FOVEA(step());
     const fake_hip::Counts after = fake_hip::counts();
     EXPECT_EQ(after.allocations, before.allocations);
     EXPECT_EQ(after.waits, before.waits);

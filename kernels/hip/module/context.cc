@@ -1,6 +1,5 @@
 #include "kernels/hip/module/context.h"
 
-#include <atomic>
 #include <cctype>
 #include <cstdio>
 #include <cstring>
@@ -84,21 +83,6 @@ bool is_on_device(const hipPointerAttribute_t& attributes) {
 
 #endif
 
-// Asking the runtime about an address takes longer than all other checks of a call. Devices' memory comes in regions of
-// this size, so what was found good of a region stays good; if it is freed, an error may be missed, never made up.
-constexpr int kRegionBits = 21;
-constexpr size_t kRegions = 256;
-struct Region {
-  uintptr_t number;
-  int32_t ordinal;
-  uint32_t epoch;
-
-  bool operator==(const Region&) const = default;
-};
-thread_local Region reachable_regions[kRegions];
-// A new context begins a new one: what was known is forgotten.
-std::atomic<uint32_t> region_epoch{0};
-
 }  // namespace
 
 bool runs_embedded(const char* architecture, const char* embedded) {
@@ -154,8 +138,7 @@ int32_t context_create(int32_t ordinal, FoveaModuleContext** context, FoveaModul
   FOVEA_HIP_TRY(guard.error());
   // Initialises the device, so that one that does not work is found now and not by the first launch.
   FOVEA_HIP_TRY(hipFree(nullptr));
-  *context = new FoveaModuleContext{ordinal, info};
-  region_epoch.fetch_add(1, std::memory_order_relaxed);
+  *context = new FoveaModuleContext{ordinal, info, {}};
   return kSuccess;
 }
 
@@ -176,10 +159,9 @@ int32_t check_pointers(const FoveaModuleContext& context, const FoveaModulePoint
   for (int32_t i = 0; i < num_pointers; ++i) {
     const FoveaModulePointer& pointer = pointers[i];
     if (pointer.address == nullptr) continue;
-    const Region region = {reinterpret_cast<uintptr_t>(pointer.address) >> kRegionBits, context.ordinal,
-                           region_epoch.load(std::memory_order_relaxed)};
-    Region& known = reachable_regions[region.number % kRegions];
-    if (known == region) continue;
+    const uintptr_t region = reinterpret_cast<uintptr_t>(pointer.address) >> FoveaModuleContext::kRegionBits;
+    std::atomic<uintptr_t>& known = context.regions[region % FoveaModuleContext::kRegions];
+    if (known.load(std::memory_order_relaxed) == region) continue;
     hipPointerAttribute_t attributes;
     if (hipPointerGetAttributes(&attributes, pointer.address) != hipSuccess) {
       (void)hipGetLastError();
@@ -191,7 +173,7 @@ int32_t check_pointers(const FoveaModuleContext& context, const FoveaModulePoint
     }
     if (!is_on_device(attributes)) continue;
     if (attributes.device == context.ordinal) {
-      known = region;
+      known.store(region, std::memory_order_relaxed);
       continue;
     }
     int can_access = 0;

@@ -1,12 +1,22 @@
 // One device: its description, the memory that metadata uploads to, and the guard of the caller's current device.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/hip/module/module_abi.h"
 #include "kernels/hip/module/runtime.h"
 
 struct FoveaModuleContext {
   int ordinal;
   FoveaModuleDeviceInfo info;
+
+  // Asking the runtime about an address takes longer than all other checks of a call. Devices' memory comes in regions
+  // of this size, so what was found to be the device's stays so; if it is freed, an error may be missed, never made up.
+  static constexpr int kRegionBits = 21;
+  static constexpr size_t kRegions = 256;
+  mutable std::atomic<uintptr_t> regions[kRegions];  // their numbers; region 0 is no memory
 };
 
 namespace fovea::hip {

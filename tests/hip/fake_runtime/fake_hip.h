@@ -37,6 +37,9 @@ std::vector<std::string> violations();
 // Puts work on a stream as a kernel launch would: it runs with the devices' memory open, or is recorded by a capture.
 void launch(void* stream, std::function<void()> work);
 
+// From now on launches of kernels are only counted, so that they take no memory of the host.
+void discard_launches(bool discard);
+
 // Names of the kernels that were launched through hipLaunchKernel, in order.
 std::vector<std::string> launched_kernels();
 
