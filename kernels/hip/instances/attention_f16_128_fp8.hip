@@ -1,0 +1,9 @@
+// Written by make_instances.py.
+#include "kernels/hip/instances/entry.h"
+
+FOVEA_TILE_KERNEL(fovea_attention_f16_128_small_fp8, F16, 128, kSmall, true, false)
+FOVEA_TILE_KERNEL(fovea_attention_f16_128_small_fp8_features, F16, 128, kSmall, true, true)
+FOVEA_TILE_KERNEL(fovea_attention_f16_128_medium_fp8, F16, 128, kMedium, true, false)
+FOVEA_TILE_KERNEL(fovea_attention_f16_128_medium_fp8_features, F16, 128, kMedium, true, true)
+FOVEA_TILE_KERNEL(fovea_attention_f16_128_large_fp8, F16, 128, kLarge, true, false)
+FOVEA_TILE_KERNEL(fovea_attention_f16_128_large_fp8_features, F16, 128, kLarge, true, true)
