@@ -242,6 +242,8 @@ struct TileKernel {
   FOVEA_DEVICE void widen(int i, int stage, int tile) const {
     const Layer& layer = p.layer;
     const int begin = tile_begin(i), end = tile_end(i);
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
     if (i >= context_tiles) {
       const auto move = [&](const Rows& rows_of, int head_size, int to) {
         const char* base = rows_of.data + kv_head * rows_of.head_stride;
@@ -249,7 +251,7 @@ struct TileKernel {
         for (int g = 0; g < kSixteens; ++g) {
           const int t = begin + g * 16;
           const int64_t token = s.first_token + (t - s.context_len);
-          Copy::move_rows(wg, base + token * rows_of.row_stride, static_cast<int>(rows_of.row_stride), head_size * 2, to, g,
+          Copy::move_rows(here, base + token * rows_of.row_stride, static_cast<int>(rows_of.row_stride), head_size * 2, to, g,
                           [&](Int row) { return wanted(row + t, end); });
         }
       };
@@ -261,8 +263,8 @@ struct TileKernel {
     const Fp8Order values = layer.vectorized ? kFp8VectorizedValues : kFp8Rows;
 #pragma unroll
     for (int g = 0; g < kSixteens; ++g) {
-      Narrow::widen(wg, keys, layer.cache_type, key_stage(stage), key_place(tile), g);
-      Narrow::widen(wg, values, layer.cache_type, value_stage(stage), value_place(tile), g);
+      Narrow::widen(here, keys, layer.cache_type, key_stage(stage), key_place(tile), g);
+      Narrow::widen(here, values, layer.cache_type, value_stage(stage), value_place(tile), g);
     }
   }
 

@@ -100,7 +100,7 @@ struct Tile {
         for (int e = 0; e < 4; ++e) s.v[m][n][e] = Float(0.0f);
       }
     }
-    const Int at = operand_place(wg, lds, first);
+    const Int at = opaque(operand_place(wg, lds, first));
     Quad a[2][kKeyBlocks];
 #pragma unroll
     for (int n = 0; n < kKeyBlocks; ++n) a[0][n] = lds_load_quad(wg, advanced<kPieces>(at, n * 16, 0));
@@ -124,6 +124,9 @@ struct Tile {
   template <bool kTransposed, int kTileKeys>
   static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
     static_assert(!kTransposed);
+    // Addresses are made anew for each tile: kept, they would take registers that the sums need.
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
     constexpr int kDepth = kKeys % 32 == 0 ? 32 : 16;
 #pragma unroll
     for (int k = 0; k < kKeys / kDepth; ++k) {
@@ -137,8 +140,8 @@ struct Tile {
         }
       }
       Uint rows[kDepth / 4][Chunks::run(0) / 2];
-      load_chunk<kDepth, 0>(wg, lds, first + k * kDepth, rows);
-      add_chunks<kDepth, 0>(wg, p, lds, first + k * kDepth, rows, o);
+      load_chunk<kDepth, 0>(here, lds, first + k * kDepth, rows);
+      add_chunks<kDepth, 0>(here, p, lds, first + k * kDepth, rows, o);
     }
   }
 

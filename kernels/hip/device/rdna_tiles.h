@@ -25,6 +25,8 @@ struct Tile {
   static constexpr bool kWide = kHeadSize > 128;
   // Beside the sums of a wide head there are no registers left for Q, which then stays in LDS.
   static constexpr bool kKeepQuery = !kWide;
+  // Values are loaded while those before them are multiplied, where there are registers for both.
+  static constexpr bool kAhead = !(kMirroredLanes && kWide);
   using Chunks = HeadChunks<kHeadSize, kMirroredLanes ? 2 : 4>;
 
   struct Query {
@@ -89,7 +91,7 @@ struct Tile {
         for (int e = 0; e < 8; ++e) s.v[m][n][e] = Float(0.0f);
       }
     }
-    const Int at = operand_place(wg, lds, first);
+    const Int at = opaque(operand_place(wg, lds, first));
     Uint a[2][kKeyBlocks][kWords], b[2][kRowBlocks][kWords];
     const auto load = [&](int k) {
 #pragma unroll
@@ -123,6 +125,9 @@ struct Tile {
   template <bool kTransposed, int kTileKeys>
   static FOVEA_DEVICE void values(const Workgroup& wg, const Scores& weights, int lds, int first, Sums& o) {
     static_assert(!kTransposed);
+    // Addresses are made anew for each tile: kept, they would take registers that the sums need.
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
 #pragma unroll
     for (int k = 0; k < kKeyBlocks; ++k) {
       Uint p[kRowBlocks][kWords];
@@ -139,8 +144,8 @@ struct Tile {
         }
       }
       Uint rows[kWords * 2][Chunks::run(0) / 2];
-      load_chunk<0>(wg, lds, first + k * 16, rows);
-      add_chunks<0>(wg, p, lds, first + k * 16, rows, o);
+      load_chunk<0>(here, lds, first + k * 16, rows);
+      add_chunks<0>(here, p, lds, first + k * 16, rows, o);
     }
   }
 
@@ -194,7 +199,7 @@ struct Tile {
     constexpr int kRun = Chunks::run(kFirst), kNext = kFirst + kRun;
     constexpr bool kMore = kNext < kFragments;
     Uint next[kWords * 2][Chunks::run(kMore ? kNext : 0) / 2];
-    if constexpr (kMore) load_chunk<kNext>(wg, lds, first, next);
+    if constexpr (kMore && kAhead) load_chunk<kNext>(wg, lds, first, next);
 #pragma unroll
     for (int n = 0; n < kRun; ++n) {
       Uint a[kWords];
@@ -205,6 +210,7 @@ struct Tile {
     }
 #pragma unroll
     for (int m = 0; m < kRowBlocks; ++m) keep_order(o.v[m], kFirst, kFirst + kRun);
+    if constexpr (kMore && !kAhead) load_chunk<kNext>(wg, lds, first, next);
     if constexpr (kMore) add_chunks<kNext>(wg, p, lds, first, next, o);
   }
 };
