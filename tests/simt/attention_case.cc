@@ -231,10 +231,10 @@ void AttentionProblem::make_cache() {
   block_table_.assign(static_cast<size_t>(columns) * seen_.size(), kStaleBlock);
 
   const auto cache = [&](const char* name, int head_size, bool is_key, Cache& device, fovea_reference::Cache& r) {
-    const int64_t row = c.vectorized ? 0 : static_cast<int64_t>(head_size) * c.num_kv_heads * size + 32;
-    const int64_t head = c.vectorized ? static_cast<int64_t>(c.block_size) * head_size * size + 64
+    const int64_t row = c.vectorized ? 0 : static_cast<int64_t>(head_size) * c.num_kv_heads * size + (c.padded ? 32 : 0);
+    const int64_t head = c.vectorized ? static_cast<int64_t>(c.block_size) * head_size * size + (c.padded ? 64 : 0)
                                       : static_cast<int64_t>(head_size) * size;
-    const int64_t block = (c.vectorized ? head * c.num_kv_heads : row * c.block_size) + 48;
+    const int64_t block = (c.vectorized ? head * c.num_kv_heads : row * c.block_size) + (c.padded ? 48 : 0);
     device.num_blocks = num_blocks_;
     device.block_stride = block;
     device.head_stride = head;
@@ -321,7 +321,7 @@ void AttentionProblem::make_rows() {
     const int size = size_of(type);
     Numbers numbers(type, seed_ * 5 + static_cast<uint64_t>(name[0]));
     device.head_stride = static_cast<int64_t>(head_size) * size;
-    device.row_stride = device.head_stride * heads + 64;
+    device.row_stride = device.head_stride * heads + (c.padded ? 64 : 0);
     device.data = add(name, static_cast<size_t>(device.row_stride * num_tokens_), Access::kRead, 0xff);
     for (int64_t token = 0; token < num_tokens_; ++token) {
       for (int h = 0; h < heads; ++h) {
@@ -403,8 +403,8 @@ void AttentionProblem::make_params() {
   p.partials = reinterpret_cast<float*>(add("partials", partial_rows * c.head_size_v * 4, Access::kReadWrite, 0xff));
   p.partial_stats = reinterpret_cast<float*>(add("partial_stats", partial_rows * 8, Access::kReadWrite, 0xff));
   const int size = size_of(c.output_type);
-  p.output.head_stride = static_cast<int64_t>(c.head_size_v) * size + 16;
-  p.output.row_stride = p.output.head_stride * c.num_query_heads + 32;
+  p.output.head_stride = static_cast<int64_t>(c.head_size_v) * size + (c.padded ? 16 : 0);
+  p.output.row_stride = p.output.head_stride * c.num_query_heads + (c.padded ? 32 : 0);
   p.output.data = add("output", static_cast<size_t>(p.output.row_stride * num_tokens_), Access::kReadWrite, 0xff);
   p.lse_head_stride = 2;
   p.lse_row_stride = 2 * c.num_query_heads + 1;

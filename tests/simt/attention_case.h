@@ -54,6 +54,7 @@ struct AttentionCase {
   bool sinks = false;
   bool dense = false;  // this step's keys and values are given
   bool vectorized = false;
+  bool padded = true;  // memory between rows, heads and blocks
   bool features = false;  // run the kernels compiled with all features even where none is used
   bool batch_invariant = false;
   int target = 0;  // entries that fill the device; 0: no splits
