@@ -1,0 +1,44 @@
+// Prints, as JSON, what the tile kernels of each AMD architecture are launched with: by architecture, head size, kind and cache.
+#include <cstdio>
+#include <initializer_list>
+
+#include "kernels/hip/device/shapes_amd.h"
+
+namespace {
+
+using namespace fovea::hip;
+
+constexpr int kHeadSizes[] = {64, 96, 128, 192, 256};
+constexpr const char* kKindNames[] = {"small", "medium", "large"};
+
+template <class Shapes>
+void list(const char* architecture, bool last) {
+  std::printf("  \"%s\": {\n", architecture);
+  for (const int head_size : kHeadSizes) {
+    for (int kind = 0; kind < kNumKinds; ++kind) {
+      for (const bool fp8 : {false, true}) {
+        const TileShape shape = Shapes::of(head_size, kind, fp8);
+        const TileSizes sizes = tile_sizes(shape, Shapes::kWaveSize, head_size, kind, fp8);
+        const bool end = head_size == 256 && kind == kNumKinds - 1 && fp8;
+        std::printf("    \"%d_%s%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"wave_rows\": %d, \"rows\": %d, \"key_waves\": %d, "
+                    "\"tile_keys\": %d, \"stages\": %d}%s\n",
+                    head_size, kKindNames[kind], fp8 ? "_fp8" : "", sizes.threads, sizes.lds_bytes, shape.wave_rows, sizes.rows,
+                    shape.key_waves, shape.tile_keys, shape.stages, end ? "" : ",");
+      }
+    }
+  }
+  std::printf("  }%s\n", last ? "" : ",");
+}
+
+}  // namespace
+
+int main() {
+  std::printf("{\n");
+  list<CdnaShapes>("gfx90a", false);
+  list<CdnaShapes>("gfx942", false);
+  list<Gfx950Shapes>("gfx950", false);
+  list<RdnaShapes>("gfx11", false);
+  list<RdnaShapes>("gfx12", true);
+  std::printf("}\n");
+  return 0;
+}
