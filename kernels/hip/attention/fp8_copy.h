@@ -6,6 +6,13 @@
 #include "kernels/hip/attention/kv_copy.h"
 #include "kernels/hip/device/numbers.h"
 
+#ifndef FOVEA_HAS_FP8_TILES
+#define FOVEA_HAS_FP8_TILES 0
+#endif
+#if FOVEA_HAS_FP8_TILES
+#include "kernels/hip/device/fp8_tiles.h"
+#endif
+
 namespace fovea::hip {
 
 // 16 keys' rows are kHeadSize pieces of 16 elements, in the order of the threads. How a piece lies in memory:
@@ -55,6 +62,51 @@ struct Fp8Copy {
       }
     }
   }
+
+#if FOVEA_HAS_FP8_TILES
+  // Rows of fp8 in the order of Fp8Tile that are all wanted and fill their pieces.
+  static FOVEA_DEVICE void whole_rows(const Workgroup& wg, const char* from, int stride, int stage, int sixteen) {
+#pragma unroll
+    for (int c = 0; c < kCopies; ++c) {
+      const Int index = index_of(wg, c);
+      const Int row = quotient<kRowPieces>(index), piece = remainder<kRowPieces>(index);
+      copy_async16<kExact>(wg, index < kHeadSize, swizzled<kRowPieces>(row, piece) + (stage + sixteen * 16 * kHeadSize),
+                           from + to_long(row * stride + piece * 16), Bool(true));
+    }
+  }
+
+  // The same with checks. any: some key of the 16 is wanted.
+  template <class Load>
+  static FOVEA_DEVICE void issue_rows(const Workgroup& wg, Fp8Order order, const char* from, int stride, int head_size, bool narrow,
+                                      int stage, int sixteen, bool any, Load load) {
+#pragma unroll
+    for (int c = 0; c < kCopies; ++c) {
+      const Int index = index_of(wg, c);
+      const Bool here = index < kHeadSize;
+      if (order == kFp8VectorizedValues) {
+        // Sixteen keys of an element become bytes of sixteen rows.
+        const Quad q = global_load_quad(from + to_long(index * stride), here & (index < head_size) & any);
+#pragma unroll
+        for (int key = 0; key < 16; ++key) {
+          const Uint byte = select(load(Int(key)), q.w[key / 4] >> (key % 4 * 8), Uint(0));
+          lds_store_byte(wg, swizzled<kRowPieces>(Int(key), quotient<16>(index)) + remainder<16>(index) + (stage + sixteen * 16 * kHeadSize),
+                         byte, here);
+        }
+        continue;
+      }
+      const Int row = row_of(index, order), piece = piece_of(index, order);
+      const Bool wanted = load(row);
+      const Int to = swizzled<kRowPieces>(row, piece) + (stage + sixteen * 16 * kHeadSize);
+      const Pointer at = order == kFp8Rows ? from + to_long(row * stride + piece * 16) : from + to_long(row * 16 + piece * stride);
+      if (narrow) {
+        copy_async8<kExact>(wg, here, to, at, wanted & (piece * 16 < head_size));
+        copy_async8<kExact>(wg, here, to + 8, at + 8, wanted & (piece * 16 + 8 < head_size));
+      } else {
+        copy_async16<kExact>(wg, here, to, at, wanted & (piece * 16 < head_size));
+      }
+    }
+  }
+#endif
 
   // Widens what issue copied into a tile.
   static FOVEA_DEVICE void widen(const Workgroup& wg, Fp8Order order, DataType type, int stage, int tile, int sixteen) {

@@ -83,6 +83,11 @@ struct TileKernel {
   using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads>;
   using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
   static constexpr bool kFp8 = Traits::kFp8;
+  // Products read fp8 tiles where they lie; else they are widened first.
+  static constexpr bool kFp8Tiles = kFp8 && FOVEA_HAS_FP8_TILES;
+#if FOVEA_HAS_FP8_TILES
+  using Fp8Ops = Fp8Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
+#endif
   // Scores are in the exp2 domain before the softmax sees them, not as they come from the product.
   static constexpr bool kScaled = Traits::kFeatures || kFp8;
   using RowValues = typename Ops::RowValues;
@@ -181,11 +186,20 @@ struct TileKernel {
     // Offsets are made anew for each tile: kept, they would take registers that the sums need.
     Workgroup here = wg;
     here.lane = opaque(wg.lane);
-    if (!kFp8 && !dense && !layer.vectorized && !has_ranges() && begin >= needed.base.begin && end == begin + kTileKeys &&
-        layer.head_size == kHeadSize && layer.head_size_v == kHeadSize) {
+    if ((!kFp8 || (kFp8Tiles && p.narrow_rows == 0)) && !dense && !layer.vectorized && !has_ranges() &&
+        begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize && layer.head_size_v == kHeadSize) {
 #pragma unroll
       for (int g = 0; g < kSixteens; ++g) {
         const int block = blocks.id[g], within = blocks.within[g];
+#if FOVEA_HAS_FP8_TILES
+        if constexpr (kFp8) {
+          Narrow::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)),
+                             key_row, key_stage(stage), g);
+          Narrow::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
+                             value_row, value_stage(stage), g);
+          continue;
+        }
+#endif
         Copy::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)), key_row,
                          key_stage(stage), g);
         Copy::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
@@ -214,6 +228,21 @@ struct TileKernel {
         const auto load = [&](Int row) {
           return has_ranges() ? (row < last) & wanted(row + t, end) : (row >= first) & (row < last);
         };
+#if FOVEA_HAS_FP8_TILES
+        // Those hidden among sixteen keys of an element are left out one by one.
+        const auto load_value = [&](Int row) {
+          return (row < last) & (has_ranges() ? wanted(row + t, end) : row >= first);
+        };
+        if (layer.vectorized) {
+          Narrow::issue_rows(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
+                             key_stage(stage), g, last > 0, load);
+          Narrow::issue_rows(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
+                             value_stage(stage), g, last > 0, load_value);
+        } else {
+          Narrow::issue_rows(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, last > 0, load);
+          Narrow::issue_rows(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, last > 0, load);
+        }
+#else
         if (layer.vectorized) {
           Narrow::issue(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
                         key_stage(stage), g, load);
@@ -223,6 +252,7 @@ struct TileKernel {
           Narrow::issue(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, load);
           Narrow::issue(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, load);
         }
+#endif
       } else if (!dense && layer.vectorized) {
         if (has_ranges()) first = 0;
         Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
@@ -237,6 +267,36 @@ struct TileKernel {
       }
     }
   }
+
+#if FOVEA_HAS_FP8_TILES
+  // This step's rows as a 16-bit tile in the order of fp8 tiles, in the place of the first stages.
+  FOVEA_DEVICE void move_dense(int i) const {
+    const int begin = tile_begin(i), end = tile_end(i);
+    const auto move = [&](const Rows& from, int head_size, int to, bool values) {
+      const char* base = from.data + kv_head * from.head_stride;
+#pragma unroll
+      for (int g = 0; g < kSixteens; ++g) {
+        const int t = begin + g * 16;
+        const int64_t token = s.first_token + (t - s.context_len);
+#pragma unroll
+        for (int c = 0; c < Copy::kCopies; ++c) {
+          const Int row = Copy::row_of(wg, c), piece = Copy::piece_of(wg, c);
+          const Bool here = Copy::takes_part(wg, c);
+          const Quad q = global_load_quad(base + (token * from.row_stride + to_long(row * static_cast<int>(from.row_stride) + piece * 16)),
+                                          here & wanted(row + t, end) & (piece * 8 < head_size));
+          const auto place = [&](Int at) { return Layout::key(row, at, g) + to; };
+          if (values) {
+            store_parted(wg, place, piece, q, here);
+          } else {
+            store_permuted(wg, place, piece, q, here);
+          }
+        }
+      }
+    };
+    move(p.key, p.layer.head_size, key_place(0), false);
+    move(p.value, p.layer.head_size_v, value_place(0), true);
+  }
+#endif
 
   // Makes 16-bit tiles of what this thread copied of tile i, or moves dense rows there.
   FOVEA_DEVICE void widen(int i, int stage, int tile) const {
@@ -281,6 +341,14 @@ struct TileKernel {
       const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
       const Int to = Layout::query(row, piece);
       const Bool here = index < kRows * kPieces;
+#if FOVEA_HAS_FP8_TILES
+      if constexpr (kFp8) {
+        const Quad q = narrow ? widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists)
+                              : global_load_quad(p.query.data + (offset + to_long(piece * 16)), exists);
+        store_permuted(wg, [&](Int at) { return Layout::query(row, at); }, piece, q, here);
+        continue;
+      }
+#endif
       if (narrow) {
         lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), here);
       } else {
@@ -384,8 +452,23 @@ struct TileKernel {
 
     int stage = 0;
     for (int i = 0; i < num_tiles; ++i) {
-      const int tile = kFp8 ? i % Traits::kTiles : stage;
-      if constexpr (kFp8) {
+      int tile = stage;
+      if constexpr (kFp8Tiles) {
+        if (i < context_tiles) {
+          if (i > 0) {
+            copy_wait<Traits::kStages - 2>();
+            wg.barrier();
+          }
+        } else {
+#if FOVEA_HAS_FP8_TILES
+          wg.barrier();  // the tile before was read
+          move_dense(i);
+          wg.barrier();
+          tile = 0;
+#endif
+        }
+      } else if constexpr (kFp8) {
+        tile = i % Traits::kTiles;
         copy_wait<Traits::kStages - 2>();
         if (Traits::kTiles == 1 && i > 0) wg.barrier();  // the tile before was read
         widen(i, stage, tile);
@@ -396,7 +479,7 @@ struct TileKernel {
       }
       const int begin = tile_begin(i), end = tile_end(i);
       const bool transposed = layer.vectorized && i < context_tiles;
-      if (transposed && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
+      if (!kFp8Tiles && transposed && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
         Copy::hide_transposed(wg, value_place(tile), [&](Int key) { return wanted(key + begin, end); });
         wg.barrier();
       }
@@ -408,7 +491,19 @@ struct TileKernel {
 
       typename Ops::Scores scores;
       const int first = key_wave * kWaveKeys;
+      const bool fp8_tile = kFp8Tiles && i < context_tiles;
+      [[maybe_unused]] const bool e4m3 = layer.cache_type == DataType::kE4M3FN;
+#if FOVEA_HAS_FP8_TILES
+      if (fp8_tile && e4m3) {
+        if constexpr (kFp8) Fp8Ops::template scores<true>(wg, query, key_stage(stage), first, layer.cache_type, scores);
+      } else if (fp8_tile) {
+        if constexpr (kFp8) Fp8Ops::template scores<false>(wg, query, key_stage(stage), first, layer.cache_type, scores);
+      } else {
+        Ops::scores(wg, query, key_place(tile), first, scores);
+      }
+#else
       Ops::scores(wg, query, key_place(tile), first, scores);
+#endif
 
       float factor = c;
       if constexpr (kScaled) {
@@ -424,7 +519,17 @@ struct TileKernel {
           for (int j = 0; j < Ops::kScoreSlots; ++j) Ops::score(scores, j) = Ops::score(scores, j) * v_scale;
         }
       }
-      if constexpr (kTransposedValues) {
+      if (fp8_tile) {
+#if FOVEA_HAS_FP8_TILES
+        if constexpr (kFp8) {
+          if (e4m3) {
+            Fp8Ops::template values<true>(wg, scores, value_stage(stage), first, layer.cache_type, sums);
+          } else {
+            Fp8Ops::template values<false>(wg, scores, value_stage(stage), first, layer.cache_type, sums);
+          }
+        }
+#endif
+      } else if constexpr (kTransposedValues && !kFp8Tiles) {
         if (transposed) {
           Ops::template values<true, kTileKeys>(wg, scores, value_place(tile), first, sums);
         } else {
@@ -603,6 +708,13 @@ struct TileKernel {
   // --- the end: states go through shared memory, where waves meet and rows become contiguous ---
 
   FOVEA_DEVICE static Int sums_place(Int row, Int element) { return (row * Traits::kStateStride + element) * 4; }
+  // The element of a row that a slot of the sums is.
+  FOVEA_DEVICE Int out_element(int slot) const {
+#if FOVEA_HAS_FP8_TILES
+    if constexpr (kFp8) return Fp8Ops::out_element(wg.lane, slot);
+#endif
+    return Ops::out_element(wg.lane, slot);
+  }
   FOVEA_DEVICE static Int stats_place(Int row) { return (Traits::kKeyWaves * Traits::kStateRows * Traits::kStateStride + row * 2) * 4; }
 
   // The states of one part of the rows.
@@ -622,7 +734,7 @@ struct TileKernel {
 #pragma unroll
       for (int i = 0; i < Ops::kOutSlots; ++i) {
         const Int row = Ops::row_of(wg.lane, Ops::out_row_slot(i)) + first;
-        lds_store(wg, sums_place(row, Ops::out_element(wg.lane, i)), Ops::sum(sums, i), row >= 0);
+        lds_store(wg, sums_place(row, out_element(i)), Ops::sum(sums, i), row >= 0);
       }
     }
     wg.barrier();

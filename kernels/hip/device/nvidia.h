@@ -10,6 +10,9 @@
 
 #define FOVEA_DEVICE __device__ __forceinline__
 
+// fp8_tiles.h: products read fp8 tiles where they lie.
+#define FOVEA_HAS_FP8_TILES 1
+
 namespace fovea::hip::nvidia {
 
 template <class T>
@@ -138,6 +141,13 @@ FOVEA_DEVICE void lds_store_quad(const Workgroup& wg, Int to, const Quad& q, Boo
     asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(wg.lds + to), "r"(q.w[0]), "r"(q.w[1]), "r"(q.w[2]), "r"(q.w[3])
                  : "memory");
 }
+FOVEA_DEVICE void lds_store_pair(const Workgroup& wg, Int to, Uint a, Uint b, Bool mask) {
+  if (mask) asm volatile("st.shared.v2.b32 [%0], {%1, %2};" ::"r"(wg.lds + to), "r"(a), "r"(b) : "memory");
+}
+FOVEA_DEVICE void lds_store_byte(const Workgroup& wg, Int to, Uint bits, Bool mask) {
+  if (mask) asm volatile("{ .reg .b32 x; and.b32 x, %1, 255; st.shared.b8 [%0], x; }" ::"r"(wg.lds + to), "r"(bits) : "memory");
+}
+FOVEA_DEVICE Uint permute_bytes(Uint x, uint32_t selector) { return __byte_perm(x, 0, selector); }
 FOVEA_DEVICE Quad lds_load_quad(const Workgroup& wg, Int from) {
   Quad q;
   asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"

@@ -19,8 +19,9 @@ inline constexpr bool kAlwaysRescales = false;
 // Byte offset of a 16-byte piece in a tile with kPieces pieces a row.
 template <int kPieces>
 FOVEA_DEVICE Int swizzled(Int row, Int piece) {
-  static_assert(kPieces % 4 == 0);
-  const Int key = kPieces % 8 == 0 ? (row & 7) : ((row >> 1) & 3);
+  static_assert(kPieces % 2 == 0);
+  // Rows that begin in the same bank group differ in these bits.
+  const Int key = kPieces % 8 == 0 ? (row & 7) : kPieces % 4 == 0 ? ((row >> 1) & 3) : ((row >> 2) & 1);
   return (row * kPieces + (piece ^ key)) * 16;
 }
 

@@ -3,7 +3,7 @@
 #include "kernels/hip/module/kernel.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
 #include <new>
 
 #include "kernels/hip/module/instances.h"
@@ -221,6 +221,7 @@ void check_layer(const char*, const FoveaModuleLayer& layer, FoveaModuleReasons 
   if (layer.attention_type != kEncoder && layer.cache_type != type && !is_fp8(layer.cache_type)) {
     add(kReasonKvCacheDataType, "KV cache data type: the GPU kernels take fp8 or the query's type (bf16 for fp8 queries)");
   }
+  if (layer.num_kv_heads > 65535) add(kReasonHeads, "num_kv_heads: a GPU's grid takes at most 65535");
   if (layer.dense_type != type) {
     add(kReasonDataType, "key and value data type: the GPU kernels take those of the query's type (bf16 for fp8 queries)");
   }
@@ -415,11 +416,20 @@ int32_t forward(const FoveaModuleContext& context, const FoveaModuleKernel& kern
 }
 
 int32_t merge(const FoveaModuleContext&, const FoveaModuleMerge& m, hipStream_t stream, FoveaModuleMessage message) {
+  if (m.head_size_v % 8 != 0) {
+    return report(message, kNotSupported, "outputs: head_size_v is %d, on a GPU it must be a multiple of 8", m.head_size_v);
+  }
   MergeParams p = {};
   for (int i = 0; i < m.num_states; ++i) {
     const Rows rows = rows_of(m.outputs[i], kTypeF32);
     FOVEA_HIP_CHECK(check_rows("outputs", rows, message));
     p.outputs[i] = {rows.data, rows.row_stride, rows.head_stride};
+    for (const int64_t stride : {m.lses[i].row_stride, m.lses[i].head_stride}) {
+      if (stride > INT32_MAX || stride < 0) {
+        return report(message, kNotSupported, "lse: state %d has a stride of %lld elements, on a GPU it must be below 2^31", i,
+                      static_cast<long long>(stride));
+      }
+    }
     p.lses[i] = static_cast<const float*>(m.lses[i].data);
     p.lse_row_strides[i] = static_cast<int32_t>(m.lses[i].row_stride);
     p.lse_head_strides[i] = static_cast<int32_t>(m.lses[i].head_stride);
