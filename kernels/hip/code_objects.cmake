@@ -19,7 +19,8 @@ foreach(architecture IN LISTS FOVEA_HIP_ARCHITECTURES)
     add_custom_command(
       OUTPUT ${object}
       COMMAND ${FOVEA_HIP_COMPILER} ${code_object_options} --no-gpu-bundle-output --offload-arch=${architecture}
-              -mcode-object-version=5 -MD -MF ${depfile} -MT ${object} -c ${source} -o ${object}
+              -mcode-object-version=5 -Xclang -dependency-file -Xclang ${depfile} -Xclang -MT -Xclang ${object}
+              -c ${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${depfile}
       COMMENT "Building code object ${name} for ${architecture}"
