@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/hip/params.h"
+#include "kernels/hip/kernel_params.h"
 #include "tests/reference/reference_attention.h"
 #include "tests/simt/machine.h"
 

@@ -4,7 +4,7 @@
 // address is uniform, and lanes add offsets that are the same for every 16 keys of the kernel.
 #pragma once
 
-#include "kernels/hip/attention/visibility.h"
+#include "kernels/hip/attention/key_visibility.h"
 
 namespace fovea::hip {
 

@@ -1,7 +1,7 @@
 // Writing finished rows: sink, division by the sum, conversion, log-sum-exp.
 #pragma once
 
-#include "kernels/hip/attention/visibility.h"
+#include "kernels/hip/attention/key_visibility.h"
 #include "kernels/hip/device/numbers.h"
 
 namespace fovea::hip {

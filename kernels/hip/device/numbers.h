@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/hip/device/device.h"
-#include "kernels/hip/params.h"
+#include "kernels/hip/kernel_params.h"
 
 namespace fovea::hip {
 

@@ -1,7 +1,7 @@
 // How an attention tile is cut for each architecture: data for kernels, for whoever launches them and for whoever lists them.
 #pragma once
 
-#include "kernels/hip/params.h"
+#include "kernels/hip/kernel_params.h"
 
 namespace fovea::hip {
 

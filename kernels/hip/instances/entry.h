@@ -8,7 +8,7 @@
 
 #include <hip/hip_runtime_api.h>
 
-#include "kernels/hip/params.h"
+#include "kernels/hip/kernel_params.h"
 
 #define FOVEA_KERNEL(NAME, ...) \
   extern "C" __attribute__((global)) void NAME() {}

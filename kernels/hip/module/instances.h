@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "kernels/hip/device/shapes.h"
-#include "kernels/hip/params.h"
+#include "kernels/hip/kernel_params.h"
 
 namespace fovea::hip {
 

@@ -4,7 +4,7 @@
 // refuse a sequence whose blocks are not in its cache. The order within a list has no influence on any result.
 #pragma once
 
-#include "kernels/hip/attention/visibility.h"
+#include "kernels/hip/attention/key_visibility.h"
 
 namespace fovea::hip {
 

@@ -1,0 +1,366 @@
+// What an attention tile is compiled for, and how its queries, keys and values get into shared memory.
+#pragma once
+
+#include "kernels/hip/attention/fp8_copy.h"
+
+namespace fovea::hip {
+
+// What one instance is compiled for.
+template <class Type_, int kHeadSize_, int kKind_, bool kFp8_, bool kFeatures_>
+struct TileTraits {
+  using Type = Type_;
+  static constexpr int kHeadSize = kHeadSize_;  // of query, key and value, each padded to it
+  static constexpr int kKind = kKind_;
+  static constexpr bool kFp8 = kFp8_;            // of the cache, not of this step's keys
+  static constexpr bool kFeatures = kFeatures_;  // soft cap, ALiBi, prefix ranges
+  static constexpr TileShape kShape = TargetShapes::of(kHeadSize, kKind, kFp8);
+  static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind, kFp8);
+  static_assert(TargetShapes::kWaveSize == kWaveSize);
+  static constexpr int kRows = kSizes.rows;
+  static constexpr int kTurns = rows_of_kind(kKind) / kRows;
+  static constexpr int kWaveRows = kShape.wave_rows;
+  static constexpr int kRowWaves = kRows / kWaveRows;
+  static constexpr int kKeyWaves = kShape.key_waves;
+  static constexpr int kTileKeys = kShape.tile_keys;
+  static constexpr int kStages = kShape.stages;
+  static constexpr int kThreads = kSizes.threads;
+  static constexpr int kWorkgroupsPerUnit = kShape.workgroups;
+  static constexpr bool kQueryFirst = kShape.query_first;
+  static constexpr bool kAsync = kShape.async;
+
+  static constexpr int kTileBytes = kSizes.tile_bytes;
+  static constexpr int kTilesAt = kSizes.tiles_at;
+  static constexpr int kStageBytes = kSizes.stage_bytes;
+  static constexpr int kStagesAt = kSizes.stages_at;
+  static constexpr int kTiles = kFp8 ? kShape.wide_tiles : kStages;
+  static constexpr int kStateStride = kSizes.state_stride;
+  static constexpr int kStateParts = kShape.state_parts;
+  static constexpr int kStateRows = kSizes.state_rows;
+  static_assert(kStateRows % kWaveRows == 0);
+  static constexpr int kLdsBytes = kSizes.lds_bytes;
+};
+
+// The products of a wave, and how tiles lie in shared memory for them.
+template <class Traits, int kWaveKeys, bool kAsync = Traits::kAsync>
+struct TileProducts {
+  using Ops = Tile<typename Traits::Type, Traits::kHeadSize, Traits::kWaveRows, kWaveKeys>;
+  using Layout = RowLayout<Traits::kHeadSize / 8, Traits::kTileKeys>;
+};
+#if FOVEA_HAS_WGMMA
+template <class Traits, int kWaveKeys>
+struct TileProducts<Traits, kWaveKeys, true> {
+  using Ops = AsyncTile<typename Traits::Type, Traits::kHeadSize, kWaveKeys, Traits::kRows>;
+  struct Layout {
+    static FOVEA_DEVICE Int query(Int row, Int piece) { return Ops::query_place(row, piece); }
+    static FOVEA_DEVICE Int key(Int row, Int piece, int sixteen) { return Ops::key_place(row, piece) + sixteen * 16 * Ops::kPanelBytes; }
+    static FOVEA_DEVICE Int transposed(Int element, Int piece) { return Ops::transposed_place(element, piece); }
+  };
+};
+#endif
+
+// Geometry of one workgroup's work, and its copies.
+template <class Traits>
+struct TileLoader {
+  using Type = typename Traits::Type;
+  static constexpr int kHeadSize = Traits::kHeadSize;
+  static constexpr int kRows = Traits::kRows;
+  static constexpr int kTileKeys = Traits::kTileKeys;
+  static constexpr int kWaveKeys = kTileKeys / Traits::kKeyWaves;
+  static constexpr int kThreads = Traits::kThreads;
+  static constexpr int kPieces = kHeadSize / 8;
+  static constexpr int kSixteens = kTileKeys / 16;
+  static constexpr bool kFeatures = Traits::kFeatures;
+  using Products = TileProducts<Traits, kWaveKeys>;
+  using Ops = typename Products::Ops;
+  using Layout = typename Products::Layout;
+  using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads>;
+  using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
+  static constexpr bool kFp8 = Traits::kFp8;
+  // Products read fp8 tiles where they lie; else they are widened first.
+  static constexpr bool kFp8Tiles = kFp8 && FOVEA_HAS_FP8_TILES;
+#if FOVEA_HAS_FP8_TILES
+  using Fp8Ops = Fp8Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
+#endif
+  // Scores are in the exp2 domain before the softmax sees them, not as they come from the product.
+  static constexpr bool kScaled = Traits::kFeatures || kFp8;
+  using RowValues = typename Ops::RowValues;
+
+  const ForwardParams& p;
+  const Workgroup& wg;
+  WorkEntry entry;
+  Sequence s;
+  NeededKeys needed;
+  int kv_head;
+  int rows;           // of this workgroup
+  int context_tiles;  // from the cache
+  int context_end;
+  int dense_begin;
+  int num_tiles;
+
+  FOVEA_DEVICE TileLoader(const ForwardParams& params, const Workgroup& workgroup) : p(params), wg(workgroup) {}
+
+  FOVEA_DEVICE int tile_begin(int i) const {
+    return i < context_tiles ? entry.kv_begin + i * kTileKeys : dense_begin + (i - context_tiles) * kTileKeys;
+  }
+  FOVEA_DEVICE int tile_end(int i) const {
+    return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? context_end : entry.kv_end);
+  }
+  // Where a tile of 16-bit elements lies, and a stage of copies: the same place, unless stages hold fp8.
+  FOVEA_DEVICE static int key_place(int tile) { return Traits::kTilesAt + tile * 2 * Traits::kTileBytes; }
+  FOVEA_DEVICE static int value_place(int tile) { return key_place(tile) + Traits::kTileBytes; }
+  FOVEA_DEVICE static int key_stage(int stage) { return Traits::kStagesAt + stage * 2 * Traits::kStageBytes; }
+  FOVEA_DEVICE static int value_stage(int stage) { return key_stage(stage) + Traits::kStageBytes; }
+
+  FOVEA_DEVICE bool has_ranges() const { return kFeatures && p.layer.prefix_ranges != PrefixRanges::kNone; }
+
+  FOVEA_DEVICE Bool wanted(Int key, int end) const {
+    if (has_ranges()) return (key < end) & is_needed<true>(p.layer, p.batch, s, needed, key);
+    return (key >= needed.base.begin) & (key < end);
+  }
+
+  FOVEA_DEVICE void begin() {
+    const Layer& layer = p.layer;
+    s = load_sequence(layer, p.batch, entry.seq);
+    rows = uniform_min(kRows, s.query_len * layer.group - entry.row_begin);
+    const int first = s.context_len + entry.row_begin / layer.group;
+    const int last = s.context_len + (entry.row_begin + rows - 1) / layer.group;
+    needed = needed_keys(layer, s, first, last);
+    const bool dense = p.key.data != nullptr;
+    const int boundary = dense ? uniform_max(s.context_len, 0) : entry.kv_end;
+    context_end = uniform_min(boundary, entry.kv_end);
+    context_tiles = uniform_max(context_end - entry.kv_begin + kTileKeys - 1, 0) / kTileKeys;
+    dense_begin = uniform_max(boundary, entry.kv_begin);
+    num_tiles = context_tiles + (dense ? uniform_max(entry.kv_end - dense_begin + kTileKeys - 1, 0) / kTileKeys : 0);
+  }
+
+  // Where the next tile's 16-key pieces lie; walks along with load_blocks.
+  struct BlockWalk {
+    int index;   // column of the block table
+    int within;  // key of the block
+  };
+  // Blocks that the keys of a tile lie in, one for each 16 keys, -1 where no key is wanted, and the first key in each.
+  struct Blocks {
+    int id[kSixteens];
+    int within[kSixteens];
+  };
+  FOVEA_DEVICE void load_blocks(int i, BlockWalk& walk, Blocks& blocks) const {
+    if (i >= context_tiles) return;
+    const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
+    const int begin = tile_begin(i), end = tile_end(i);
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      const int t = begin + g * 16;
+      bool any = t < end && t + 16 > needed.base.begin;
+      if (has_ranges()) any = t < end && any_lane(wanted(wg.lane % 16 + t, end));
+      blocks.id[g] = any ? table[walk.index] : -1;
+      blocks.within[g] = walk.within;
+      walk.within += 16;
+      if (walk.within == p.layer.block_size) {
+        walk.within = 0;
+        ++walk.index;
+      }
+    }
+  }
+
+  static FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
+
+  // Starts the copies of tile i.
+  FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
+    const Layer& layer = p.layer;
+    const int begin = tile_begin(i), end = tile_end(i);
+    const int key_bytes = layer.head_size * 2, value_bytes = layer.head_size_v * 2;
+    const bool dense = i >= context_tiles;
+    if (kFp8 && dense) return;  // widen moves them
+    const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
+    const int value_row = static_cast<int>(dense ? p.value.row_stride : p.value_cache.row_stride);
+    const char* key_base = dense ? p.key.data + kv_head * p.key.head_stride : p.key_cache.data + kv_head * p.key_cache.head_stride;
+    const char* value_base =
+        dense ? p.value.data + kv_head * p.value.head_stride : p.value_cache.data + kv_head * p.value_cache.head_stride;
+    // Offsets are made anew for each tile: kept, they would take registers that the sums need.
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
+    if ((!kFp8 || (kFp8Tiles && p.narrow_rows == 0)) && !dense && !layer.vectorized && !has_ranges() &&
+        begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize && layer.head_size_v == kHeadSize) {
+#pragma unroll
+      for (int g = 0; g < kSixteens; ++g) {
+        const int block = blocks.id[g], within = blocks.within[g];
+#if FOVEA_HAS_FP8_TILES
+        if constexpr (kFp8) {
+          Narrow::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)),
+                             key_row, key_stage(stage), g);
+          Narrow::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
+                             value_row, value_stage(stage), g);
+          continue;
+        }
+#endif
+        Copy::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)), key_row,
+                         key_stage(stage), g);
+        Copy::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
+                         value_row, value_stage(stage), g);
+      }
+      return;
+    }
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      const int t = begin + g * 16;
+      const char* k;
+      const char* v;
+      int first = needed.base.begin - t, last = end - t;
+      if (dense) {
+        const int64_t token = s.first_token + (t - s.context_len);
+        k = key_base + token * p.key.row_stride;
+        v = value_base + token * p.value.row_stride;
+      } else {
+        const int block = blocks.id[g];
+        // A block's bytes fit 32 bits, a cache's do not.
+        k = key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(blocks.within[g], key_row));
+        v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(blocks.within[g], value_row));
+        if (block < 0) last = 0;
+      }
+      if constexpr (kFp8) {
+        const auto load = [&](Int row) {
+          return has_ranges() ? (row < last) & wanted(row + t, end) : (row >= first) & (row < last);
+        };
+#if FOVEA_HAS_FP8_TILES
+        // Those hidden among sixteen keys of an element are left out one by one.
+        const auto load_value = [&](Int row) {
+          return (row < last) & (has_ranges() ? wanted(row + t, end) : row >= first);
+        };
+        if (layer.vectorized) {
+          Narrow::issue_rows(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
+                             key_stage(stage), g, last > 0, load);
+          Narrow::issue_rows(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
+                             value_stage(stage), g, last > 0, load_value);
+        } else {
+          Narrow::issue_rows(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, last > 0, load);
+          Narrow::issue_rows(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, last > 0, load);
+        }
+#else
+        if (layer.vectorized) {
+          Narrow::issue(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
+                        key_stage(stage), g, load);
+          Narrow::issue(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
+                        value_stage(stage), g, [&](Int row) { return row * 0 < last; });
+        } else {
+          Narrow::issue(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, load);
+          Narrow::issue(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, load);
+        }
+#endif
+      } else if (!dense && layer.vectorized) {
+        if (has_ranges()) first = 0;
+        Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
+        Copy::vectorized_values(here, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g, last);
+      } else if (has_ranges()) {
+        const auto load = [&](Int row) { return (row < last) & wanted(row + t, end); };
+        Copy::some_rows(here, k, key_row, key_bytes, key_place(stage), g, load);
+        Copy::some_rows(here, v, value_row, value_bytes, value_place(stage), g, load);
+      } else {
+        Copy::rows(here, k, key_row, key_bytes, key_place(stage), g, first, last);
+        Copy::rows(here, v, value_row, value_bytes, value_place(stage), g, first, last);
+      }
+    }
+  }
+
+#if FOVEA_HAS_FP8_TILES
+  // This step's rows as a 16-bit tile in the order of fp8 tiles, in the place of the first stages.
+  FOVEA_DEVICE void move_dense(int i) const {
+    const int begin = tile_begin(i), end = tile_end(i);
+    const auto move = [&](const Rows& from, int head_size, int to, bool values) {
+      const char* base = from.data + kv_head * from.head_stride;
+#pragma unroll
+      for (int g = 0; g < kSixteens; ++g) {
+        const int t = begin + g * 16;
+        const int64_t token = s.first_token + (t - s.context_len);
+#pragma unroll
+        for (int c = 0; c < Copy::kCopies; ++c) {
+          const Int row = Copy::row_of(wg, c), piece = Copy::piece_of(wg, c);
+          const Bool here = Copy::takes_part(wg, c);
+          const Quad q = global_load_quad(base + (token * from.row_stride + to_long(row * static_cast<int>(from.row_stride) + piece * 16)),
+                                          here & wanted(row + t, end) & (piece * 8 < head_size));
+          const auto place = [&](Int at) { return Layout::key(row, at, g) + to; };
+          if (values) {
+            store_parted(wg, place, piece, q, here);
+          } else {
+            store_permuted(wg, place, piece, q, here);
+          }
+        }
+      }
+    };
+    move(p.key, p.layer.head_size, key_place(0), false);
+    move(p.value, p.layer.head_size_v, value_place(0), true);
+  }
+#endif
+
+  // Makes 16-bit tiles of what this thread copied of tile i, or moves dense rows there.
+  FOVEA_DEVICE void widen(int i, int stage, int tile) const {
+    const Layer& layer = p.layer;
+    const int begin = tile_begin(i), end = tile_end(i);
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
+    if (i >= context_tiles) {
+      const auto move = [&](const Rows& rows_of, int head_size, int to) {
+        const char* base = rows_of.data + kv_head * rows_of.head_stride;
+#pragma unroll
+        for (int g = 0; g < kSixteens; ++g) {
+          const int t = begin + g * 16;
+          const int64_t token = s.first_token + (t - s.context_len);
+          Copy::move_rows(here, base + token * rows_of.row_stride, static_cast<int>(rows_of.row_stride), head_size * 2, to, g,
+                          [&](Int row) { return wanted(row + t, end); });
+        }
+      };
+      move(p.key, layer.head_size, key_place(tile));
+      move(p.value, layer.head_size_v, value_place(tile));
+      return;
+    }
+    const Fp8Order keys = layer.vectorized ? kFp8VectorizedKeys : kFp8Rows;
+    const Fp8Order values = layer.vectorized ? kFp8VectorizedValues : kFp8Rows;
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      Narrow::widen(here, keys, layer.cache_type, key_stage(stage), key_place(tile), g);
+      Narrow::widen(here, values, layer.cache_type, value_stage(stage), value_place(tile), g);
+    }
+  }
+
+  FOVEA_DEVICE void copy_query() const {
+    const Layer& layer = p.layer;
+    const bool narrow = layer.query_type != DataType::kF16 && layer.query_type != DataType::kBF16;
+#pragma unroll 1
+    for (int i = 0; i < kRows * kPieces; i += kThreads) {
+      const Int index = wg.thread() + i;
+      const Int row = quotient<kPieces>(index), piece = remainder<kPieces>(index);
+      const Int packed = row + entry.row_begin;
+      const Int token = packed / layer.group + s.first_token, head = packed % layer.group + kv_head * layer.group;
+      const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
+      const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
+      const Int to = Layout::query(row, piece);
+      const Bool here = index < kRows * kPieces;
+#if FOVEA_HAS_FP8_TILES
+      if constexpr (kFp8) {
+        const Quad q = narrow ? widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists)
+                              : global_load_quad(p.query.data + (offset + to_long(piece * 16)), exists);
+        store_permuted(wg, [&](Int at) { return Layout::query(row, at); }, piece, q, here);
+        continue;
+      }
+#endif
+      if (narrow) {
+        lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), here);
+      } else {
+        copy_async16<kRows * kPieces % kThreads == 0>(wg, here, to, p.query.data + (offset + to_long(piece * 16)), exists);
+      }
+    }
+  }
+
+  // Eight elements of an fp8 query; zeros where there are none.
+  FOVEA_DEVICE Quad widen_fp8(Pointer from, Bool exists) const {
+    const Quad bytes = global_load_half_quad(from, exists);
+    Quad q;
+#pragma unroll
+    for (int w = 0; w < 4; ++w) {
+      const Uint pair = bytes.w[w / 2] >> (w % 2 * 16);
+      q.w[w] = Pack16<Type>::pack(from_fp8(pair & 0xffu, p.layer.query_type), from_fp8((pair >> 8) & 0xffu, p.layer.query_type));
+    }
+    return q;
+  }
+};
+
+}  // namespace fovea::hip
