@@ -72,6 +72,7 @@ FOVEA_DEVICE Interval<Int> base_interval_of_rows(const Layer& layer, const Seque
 FOVEA_DEVICE Interval<Int> range_interval_of_rows(const Layer& layer, const Batch& batch, const Sequence& s, Int p) {
   Interval<Int> v = {p * 0, p * 0};
   const int first = batch.range_start_loc[s.index], last = batch.range_start_loc[s.index + 1];
+#pragma unroll 1
   for (int i = first; i < last; ++i) {
     const int begin = batch.ranges[2 * i], end = batch.ranges[2 * i + 1];  // inclusive
     if (begin >= end) continue;
@@ -108,6 +109,7 @@ FOVEA_DEVICE Bool is_needed(const Layer& layer, const Batch& batch, const Sequen
   if constexpr (kRanges) {
     if (layer.prefix_ranges != PrefixRanges::kNone) {
       const int first = batch.range_start_loc[s.index], last = batch.range_start_loc[s.index + 1];
+#pragma unroll 1
       for (int i = first; i < last; ++i) {
         int begin = batch.ranges[2 * i];
         const int end = batch.ranges[2 * i + 1];
