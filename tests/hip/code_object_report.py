@@ -2,8 +2,8 @@
 """code_object_report.py FOLDER DOCUMENT TOOLS [--write]: what the compiler made of the kernels on AMD.
 
 FOLDER is what the target hip-code-objects leaves. Writes DOCUMENT, or fails if it is not what would be written. Fails where a
-kernel needs scratch memory or more LDS than a workgroup has, and where an instruction in a loop over keys addresses memory
-without saying which (flat).
+kernel needs scratch memory or more LDS than a workgroup has, and where the loop over keys has other than the matrix
+instructions that its tile needs or addresses memory without saying which (flat).
 """
 import json
 import os
@@ -16,7 +16,8 @@ HEADER = """# Resources of the kernels on AMD
 
 Written by `tests/hip/code_object_report.py` from the code objects of the target `hip-code-objects`; not edited by hand.
 Registers are a lane's (VGPR has the accumulation registers AGPR in it), scratch and LDS are bytes, LDS is of a workgroup.
-Waves are those that registers and LDS let a SIMD hold. Instructions are counted in the whole kernel.
+Waves are those that registers and LDS let a SIMD hold. Matrix instructions and exponentials are those of the loop over keys,
+flat addresses those of the whole kernel.
 """
 COLUMNS = ("kernel", "VGPR", "AGPR", "SGPR", "scratch", "LDS", "waves per SIMD", "matrix", "exp", "flat")
 
@@ -56,6 +57,16 @@ def loops_over_keys(lines):
     return [span for span in spans if not any(span != other and span[0] <= other[0] and other[1] <= span[1] for other in spans)]
 
 
+def expected_products(kernel):
+    """Matrix instructions that one tile takes a wave, from its shape."""
+    tile, head_size = kernel["tile"], kernel["features"]["head_size"]
+    rows, keys = tile["wave_rows"] // 16, tile["tile_keys"] // tile["key_waves"]
+    products = rows * (keys // 16) * (head_size // 16)
+    if kernel["architecture"] != "gfx950":
+        return 2 * products
+    return products // 2 + (products // 2 if keys % 32 == 0 else products)  # instructions of twice the depth
+
+
 def waves(architecture, registers, lds, threads):
     """Waves a SIMD holds, by registers and by LDS."""
     if architecture.startswith("gfx9"):
@@ -93,9 +104,14 @@ def main():
             problems.append(f"{architecture} {name}: {lds} bytes of LDS")
         if any(begin <= address <= end for begin, end in loops_over_keys(code) for address in flat):
             problems.append(f"{architecture} {name}: flat addresses in its loop over keys")
+        spans = loops_over_keys(code)
+        loop = [text for address, text, _ in code if any(begin <= address <= end for begin, end in spans)]
+        products = sum(1 for text in loop if MATRIX.match(text))
+        if "tile" in kernel and products != expected_products(kernel):
+            problems.append(f"{architecture} {name}: {products} matrix instructions in its loop, {expected_products(kernel)} are needed")
         row = (name.removeprefix("fovea_"), registers, notes.get("agpr_count", "-"), notes["sgpr_count"], scratch, lds,
-               waves(architecture, registers, lds, kernel["threads"]), sum(1 for _, text, _ in code if MATRIX.match(text)),
-               sum(1 for _, text, _ in code if text.startswith(" v_exp_")), len(flat))
+               waves(architecture, registers, lds, kernel["threads"]), products,
+               sum(1 for text in loop if text.startswith(" v_exp_")), len(flat))
         tables.setdefault(architecture, []).append(row)
     text = HEADER
     for architecture, rows in sorted(tables.items()):
