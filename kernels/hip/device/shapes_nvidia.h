@@ -1,4 +1,5 @@
-// Tiles on NVIDIA: up to 227 KB of shared memory in a multiprocessor, 255 registers a thread.
+// Tiles on NVIDIA: 255 registers a thread; 163 KB of shared memory in a multiprocessor of sm_80, 99 KB of sm_86 and sm_89, 227 KB
+// of sm_90.
 #pragma once
 
 #include "kernels/hip/device/shapes.h"
@@ -14,7 +15,7 @@ struct NvidiaShapes {
     s.wave_rows = kind == kLarge && !wide ? 32 : 16;
     s.key_waves = kind == kSmall ? 4 : 1;
     s.tile_keys = wide && kind != kSmall ? 32 : 64;
-    s.stages = kind == kLarge || wide ? 2 : 3;
+    s.stages = 2;
     s.workgroups = wide ? 1 : 2;
 #ifdef FOVEA_DEVICE_HOST
     // A layer without fp8_tiles.h.
@@ -25,8 +26,7 @@ struct NvidiaShapes {
     }
 #else
     if (fp8) {
-      // Deep stages beat a third workgroup: 221 us against 275 for 64 sequences of 4096 on an H100.
-      s.stages = wide ? 3 : kind == kSmall ? 5 : 4;
+      s.stages = 3;
       if (kind == kLarge && !wide) {
         // Two ways to multiply take the registers that 32 rows of a wave would need.
         s.wave_rows = 16;
@@ -47,6 +47,13 @@ struct HopperShapes {
 
   static constexpr TileShape of(int head_size, int kind, bool fp8) {
     TileShape s = NvidiaShapes::of(head_size, kind, fp8);
+    const bool wide = head_size > 128;
+    if (fp8 && !wide) {
+      // Deep stages beat a third workgroup: 221 us against 275 for 64 sequences of 4096 on an H100.
+      s.stages = kind == kSmall ? 5 : 4;
+    } else if (!wide && kind != kLarge) {
+      s.stages = 3;
+    }
     if (kind == kLarge && !fp8 && (head_size == 64 || head_size == 128)) {
       s.async = true;
       s.wave_rows = 16;
