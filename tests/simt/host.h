@@ -103,6 +103,17 @@ inline void lds_store_int(const Workgroup&, const Int& to, const Int& value, con
 inline void lds_store_half(const Workgroup&, const Int& to, const Uint& bits, const Bool& mask) {
   detail::lds_store(to, detail::map<uint16_t>(bits, [](uint32_t x) { return static_cast<uint16_t>(x); }), mask);
 }
+inline void lds_store_byte(const Workgroup&, const Int& to, const Uint& bits, const Bool& mask) {
+  detail::lds_store(to, detail::map<uint8_t>(bits, [](uint32_t x) { return static_cast<uint8_t>(x); }), mask);
+}
+inline void lds_store_pair(const Workgroup&, const Int& to, const Uint& a, const Uint& b, const Bool& mask) {
+  for (int i = 0; i < kWaveSize; ++i) {
+    if (!mask.v[i]) continue;
+    const uint32_t words[2] = {a.v[i], b.v[i]};
+    if (char* at = lds_for_write(i, to.v[i], 8, 8, false)) std::memcpy(at, words, 8);
+  }
+  count_lds(to, 8, mask);
+}
 inline void lds_store_quad(const Workgroup&, const Int& to, const Quad& q, const Bool& mask) {
   for (int i = 0; i < kWaveSize; ++i) {
     if (!mask.v[i]) continue;

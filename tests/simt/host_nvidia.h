@@ -1,7 +1,19 @@
 // Matrix primitives of the NVIDIA layer on the host: ldmatrix and mma.sync. The tiles above them are the GPU's own.
 #pragma once
 
+// fp8_tiles.h: products read fp8 tiles where they lie.
+#define FOVEA_HAS_FP8_TILES 1
+
 namespace fovea::hip::host {
+
+// Byte i of the result is the byte of x that digit i of the selector names.
+inline Uint permute_bytes(const Uint& x, uint32_t selector) {
+  return detail::map<uint32_t>(x, [selector](uint32_t word) {
+    uint32_t out = 0;
+    for (int i = 0; i < 4; ++i) out |= (word >> (8 * (selector >> (4 * i) & 3u)) & 0xffu) << (8 * i);
+    return out;
+  });
+}
 
 struct Fragment4 {
   Uint r[4];

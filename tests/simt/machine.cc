@@ -260,6 +260,16 @@ void run_wave() {
   switch_to_scheduler(wave, true);
 }
 
+// A function of its own because getcontext may return twice, as far as the compiler knows.
+void start_wave(Wave& wave) {
+  if (!wave.stack) wave.stack.reset(new char[kStackBytes]);
+  getcontext(&wave.context);
+  wave.context.uc_stack.ss_sp = wave.stack.get();
+  wave.context.uc_stack.ss_size = kStackBytes;
+  wave.context.uc_link = nullptr;
+  makecontext(&wave.context, run_wave, 0);
+}
+
 void run_workgroup(std::mt19937_64& random) {
   const int num_waves = machine.launch.num_threads / kWaveSize;
   machine.epoch = 1;
@@ -272,12 +282,7 @@ void run_workgroup(std::mt19937_64& random) {
     wave.sync = 0;
     wave.group = 0;
     wave.copies.clear();
-    if (!wave.stack) wave.stack.reset(new char[kStackBytes]);
-    getcontext(&wave.context);
-    wave.context.uc_stack.ss_sp = wave.stack.get();
-    wave.context.uc_stack.ss_size = kStackBytes;
-    wave.context.uc_link = nullptr;
-    makecontext(&wave.context, run_wave, 0);
+    start_wave(wave);
   }
   std::vector<int> order(num_waves);
   for (int w = 0; w < num_waves; ++w) order[w] = w;
