@@ -18,6 +18,7 @@
 #endif
 #endif
 #ifdef FOVEA_HOST_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -263,6 +264,10 @@ void run_wave() {
 // A function of its own because getcontext may return twice, as far as the compiler knows.
 void start_wave(Wave& wave) {
   if (!wave.stack) wave.stack.reset(new char[kStackBytes]);
+#ifdef FOVEA_HOST_ASAN
+  // The wave before on this stack never returned from its first function.
+  __asan_unpoison_memory_region(wave.stack.get(), kStackBytes);
+#endif
   getcontext(&wave.context);
   wave.context.uc_stack.ss_sp = wave.stack.get();
   wave.context.uc_stack.ss_size = kStackBytes;
