@@ -12,8 +12,8 @@ namespace {
 #define FOVEA_TEXT_OF(x) #x
 #define FOVEA_TEXT(x) FOVEA_TEXT_OF(x)
 
-// Waves of 64 take their operands from more rows at once.
-constexpr double kMostConflicts = kWaveSize == 64 ? 1.6 : 1.35;
+// Waves of 64 take their operands from more rows at once; on AMD values of the vectorised cache become rows as they are stored.
+constexpr double kMostConflicts[2] = {kWaveSize == 64 ? 1.6 : 1.35, 1.6};
 // Values of the vectorised cache come in pieces of 32 bytes.
 constexpr double kLeastUse[2] = {0.95, 0.65};
 
@@ -40,7 +40,7 @@ TEST(Counters, of_each_kernel) {
                   vectorized ? "vectorized" : "strided", static_cast<long long>(n.lds_accesses), static_cast<long long>(n.lds_cycles),
                   conflicts, static_cast<long long>(n.global_bytes), 100 * use);
       EXPECT_GE(conflicts, 1.0);
-      EXPECT_LE(conflicts, kMostConflicts);
+      EXPECT_LE(conflicts, kMostConflicts[vectorized]);
       EXPECT_GE(use, kLeastUse[vectorized]);
     }
   }
