@@ -155,7 +155,6 @@ fi
 
 # One instruction set besides the portable code is enough for a sanitizer; each of the others takes minutes to compile.
 sanitized=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O1 -DCMAKE_C_FLAGS_RELEASE=-O1 -DFOVEA_BUILD_EXAMPLES=OFF)
-if [ "$(uname -m)" = x86_64 ]; then sanitized+=("-DFOVEA_CPU_ISAS=avx2"); fi
 # Which kernels a processor gets is the release build's to test; here one set and the portable one are enough.
 [ "$(uname -m)" != x86_64 ] || sanitized+=(-DFOVEA_CPU_ISAS=avx2)
 export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 ${TSAN_OPTIONS:-}"
