@@ -112,7 +112,14 @@ struct PlanView {
   int32_t capacity[kNumKinds];
   SplitGroup* groups[2];
   int32_t* block_max;             // [num_seqs, 2]: the largest block id that a sequence reads, of its context and of all its keys
+  // Of the persistent kernel, zero before and after a forward; nullptr where there is none.
+  int32_t* tickets;               // [kNumQueues]: items that were taken
+  int32_t* arrivals[2];           // [slots, num_kv_heads], in the first slot of a group: its entries that are done
 };
+
+// Where the persistent kernel's workgroups take their items from: entries of few rows wait for memory, those of many rows for
+// the multipliers.
+enum Queue : int32_t { kFewRows = 0, kManyRows = 1, kNumQueues = 2 };
 
 struct ForwardParams {
   Layer layer;
@@ -137,8 +144,8 @@ struct ForwardParams {
   const float* alibi_slopes;  // [num_query_heads]
   const float* sinks;         // [num_query_heads], nullptr for partial states
   uint32_t* async_error;      // nullptr, or the first sequence that could not be computed, all ones: none
-  float* partials;            // [slots, num_kv_heads, rows, head_size_v]
-  float* partial_stats;       // [slots, num_kv_heads, rows, 2]: maximum in the exp2 domain, sum
+  float* partials[2];         // of kSmall and kMedium: [slots, num_kv_heads, rows of the kind, head_size_v]
+  float* partial_stats[2];    // [slots, num_kv_heads, rows of the kind, 2]: maximum in the exp2 domain, sum
 };
 
 struct PlanParams {
@@ -151,6 +158,9 @@ struct PlanParams {
   int32_t batch_invariant;
   int32_t target[kNumKinds];   // entries that fill the device, per KV head; 0: rows of this kind are never split
   int32_t rounds[kNumKinds];   // how many times as many entries are worth trying
+  int32_t smallest_kind;       // rows that a smaller kind would take go to this one
+  int32_t num_counters;        // to be cleared
+  int32_t* counters;
 };
 
 struct WriteParams {

@@ -57,6 +57,10 @@ bool needs_features(const AttentionCase& c) {
   return c.features || c.softcap > 0 || c.alibi != Alibi::kNone || c.prefix_ranges != PrefixRanges::kNone;
 }
 
+TileKey unified_key(const AttentionCase& c) {
+  return {c.type, std::max(c.head_size, c.head_size_v), 0, size_of(c.cache_type) == 1, needs_features(c)};
+}
+
 std::string errors_text(const Report& report) {
   std::string text;
   for (const std::string& error : report.errors) text += error + '\n';
@@ -82,6 +86,28 @@ const TileInstance* find_tile(const TileKey& key) {
     size = k.head_size;
   }
   return found;
+}
+
+namespace {
+struct UnifiedInstance {
+  TileInstance tile;
+  int smallest;
+};
+std::map<TileKey, UnifiedInstance>& unified_instances() {
+  static std::map<TileKey, UnifiedInstance> all;
+  return all;
+}
+}  // namespace
+
+void add_unified(const TileKey& key, const TileInstance& instance, int smallest) { unified_instances()[key] = {instance, smallest}; }
+
+const TileInstance* find_unified(const TileKey& key, int* smallest) {
+  for (const auto& [k, instance] : unified_instances()) {
+    if (k.type != key.type || k.fp8 != key.fp8 || k.features < key.features || k.head_size < key.head_size) continue;
+    *smallest = instance.smallest;
+    return &instance.tile;
+  }
+  return nullptr;
 }
 
 PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int rounds, bool batch_invariant) {
@@ -121,6 +147,18 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
   params.plan.block_max = block_max->data();
   params.firsts = firsts->data();
   params.slots = slots->data();
+}
+
+void PlanMemory::add_counters(int smallest_kind) {
+  const size_t heads = static_cast<size_t>(params.layer.num_kv_heads);
+  counters = std::make_unique<Array<int32_t>>("plan counters", kNumQueues + (num_slots[0] + num_slots[1]) * heads, Access::kReadWrite);
+  counters->fill(-1);
+  params.smallest_kind = smallest_kind;
+  params.counters = counters->data();
+  params.num_counters = static_cast<int32_t>(counters->size());
+  params.plan.tickets = params.counters;
+  params.plan.arrivals[kSmall] = params.counters + kNumQueues;
+  params.plan.arrivals[kMedium] = params.plan.arrivals[kSmall] + num_slots[0] * heads;
 }
 
 Report PlanMemory::run(uint64_t seed, bool deliver_at_wait) {
@@ -396,12 +434,19 @@ void AttentionProblem::make_params() {
   if (c.head_size % 16 != 0 || c.head_size_v % 16 != 0) p.narrow_rows = 1;
   if (!reference_.sinks.empty()) p.sinks = add("sinks", reference_.sinks);
   plan_ = std::make_unique<PlanMemory>(layer, b, c.target, 2, c.batch_invariant);
+  if (c.unified > 0) {
+    int smallest = kSmall;
+    find_unified(unified_key(c), &smallest);
+    plan_->add_counters(smallest);
+  }
   p.plan = plan_->params.plan;
   p.async_error = plan_->params.async_error;
   const size_t partial_rows = std::max(plan_->num_slots[kSmall] * kSmallRows, plan_->num_slots[kMedium] * kMediumRows) *
                               static_cast<size_t>(c.num_kv_heads);
-  p.partials = reinterpret_cast<float*>(add("partials", partial_rows * c.head_size_v * 4, Access::kReadWrite, 0xff));
-  p.partial_stats = reinterpret_cast<float*>(add("partial_stats", partial_rows * 8, Access::kReadWrite, 0xff));
+  for (int k = 0; k < kLarge; ++k) {
+    p.partials[k] = reinterpret_cast<float*>(add("partials", partial_rows * c.head_size_v * 4, Access::kReadWrite, 0xff));
+    p.partial_stats[k] = reinterpret_cast<float*>(add("partial_stats", partial_rows * 8, Access::kReadWrite, 0xff));
+  }
   const int size = size_of(c.output_type);
   p.output.head_stride = static_cast<int64_t>(c.head_size_v) * size + (c.padded ? 16 : 0);
   p.output.row_stride = p.output.head_stride * c.num_query_heads + (c.padded ? 32 : 0);
@@ -415,6 +460,34 @@ void AttentionProblem::run(uint64_t seed, bool deliver_at_wait) {
   std::memset(params_.output.data, 0xff, static_cast<size_t>(params_.output.row_stride * num_tokens_));
   const Report plan_report = plan_->run(seed, deliver_at_wait);
   ASSERT_EQ(plan_report.num_errors, 0) << errors_text(plan_report);
+  if (case_.unified > 0) {
+    run_unified(seed, deliver_at_wait);
+  } else {
+    run_kinds(seed, deliver_at_wait);
+  }
+}
+
+void AttentionProblem::run_unified(uint64_t seed, bool deliver_at_wait) {
+  int smallest;
+  const TileInstance* tile = find_unified(unified_key(case_), &smallest);
+  ASSERT_NE(tile, nullptr);
+  Launch launch;
+  launch.kernel = "unified";
+  launch.grid_x = case_.unified;
+  launch.num_threads = tile->num_threads;
+  launch.lds_bytes = tile->lds_bytes;
+  launch.deliver_at_wait = deliver_at_wait;
+  // Twice: a forward leaves the plan's counters as it found them.
+  for (const uint64_t turn : {uint64_t{0}, uint64_t{1}}) {
+    std::memset(params_.output.data, 0xff, static_cast<size_t>(params_.output.row_stride * num_tokens_));
+    launch.seed = seed + 100 + turn;
+    const Report report = host::run(launch, [&](const Workgroup& wg) { tile->run(params_, wg); });
+    ASSERT_EQ(report.num_errors, 0) << errors_text(report);
+    for (size_t i = 0; i < plan_->counters->size(); ++i) ASSERT_EQ((*plan_->counters)[i], 0) << "counter " << i;
+  }
+}
+
+void AttentionProblem::run_kinds(uint64_t seed, bool deliver_at_wait) {
   const PlanHeader& header = (*plan_->header)[0];
   for (int kind = 0; kind < kNumKinds; ++kind) {
     if (header.num_entries[kind] == 0) continue;

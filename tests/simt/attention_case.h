@@ -57,6 +57,7 @@ struct AttentionCase {
   bool padded = true;  // memory between rows, heads and blocks
   bool features = false;  // run the kernels compiled with all features even where none is used
   bool batch_invariant = false;
+  int unified = 0;  // workgroups of the kernel for all kinds; 0: a kernel for each
   int target = 0;  // entries that fill the device; 0: no splits
   float query_factor = 1;
   bool kv_scales = false;  // per head; with an fp8 cache
@@ -81,9 +82,14 @@ void add_tile(const TileKey& key, const TileInstance& instance);
 // The smallest head size that holds the key's, and features even where the key has none if there is no plain instance.
 const TileInstance* find_tile(const TileKey& key);
 
+// Of the kernel for all kinds; `smallest` is the first kind that it has. The key's kind does not count.
+void add_unified(const TileKey& key, const TileInstance& instance, int smallest);
+const TileInstance* find_unified(const TileKey& key, int* smallest);
+
 // Plan memory of a batch.
 struct PlanMemory {
   PlanMemory(const Layer& layer, const Batch& batch, int target, int rounds, bool batch_invariant);
+  void add_counters(int smallest_kind);
   Report run(uint64_t seed, bool deliver_at_wait);
 
   PlanParams params = {};
@@ -92,6 +98,7 @@ struct PlanMemory {
   std::unique_ptr<Array<WorkEntry>> entries[kNumKinds];
   std::unique_ptr<Array<SplitGroup>> groups[2];
   std::unique_ptr<Array<int32_t>> block_max, firsts, slots;
+  std::unique_ptr<Array<int32_t>> counters;  // of the kernel for all kinds
   std::unique_ptr<Array<uint32_t>> async_error;
 };
 
@@ -118,6 +125,8 @@ class AttentionProblem {
   void make_cache();
   void make_rows();
   void make_params();
+  void run_kinds(uint64_t seed, bool deliver_at_wait);
+  void run_unified(uint64_t seed, bool deliver_at_wait);
 
   AttentionCase case_;
   uint64_t seed_;

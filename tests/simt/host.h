@@ -237,6 +237,18 @@ inline void global_store_byte(const Lane<char*>& to, const Uint& bits, const Boo
 }
 inline void global_min(int32_t* to, const Int& value, const Bool& mask) { detail::atomic_min(to, value, mask); }
 inline void global_min(uint32_t* to, const Uint& value, const Bool& mask) { detail::atomic_min(to, value, mask); }
+inline Int global_fetch_add(int32_t* to, const Int& value, const Bool& mask) {
+  Int before(0);
+  for (int i = 0; i < kWaveSize; ++i) {
+    if (!mask.v[i] || !check_global(i, to, 4, 4, GlobalUse::kAtomic)) continue;
+    before.v[i] = *to;
+    *to += value.v[i];
+    note_count();
+  }
+  return before;
+}
+inline void release_to_device() { release_stores(); }
+inline void acquire_from_device() { acquire_stores(); }
 
 // --- numbers -----------------------------------------------------------------------------------------------------------
 

@@ -304,6 +304,7 @@ inline Lane<T> shuffle_up(const Lane<T>& a, int distance) {
 }
 // The value of the wave's last lane.
 inline int last_lane(const Int& a) { return a.v[kWaveSize - 1]; }
+inline int first_lane(const Int& a) { return a.v[0]; }
 inline bool any_lane(const Bool& a) {
   bool any = false;
   for (int i = 0; i < kWaveSize; ++i) any |= a.v[i];

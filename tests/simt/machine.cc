@@ -58,6 +58,9 @@ struct Wave {
   uint16_t sync = 0;
   int group = 0;  // of copies that are not committed yet
   std::vector<Copy> copies;
+  uint64_t released = 0;  // its stores up to this one have been released
+  bool counted = false;   // it has done an atomic operation that returns something
+  bool acquired = false;
   ucontext_t context;
   std::unique_ptr<char[]> stack;
   void* fake_stack = nullptr;
@@ -71,6 +74,7 @@ struct GlobalByte {
   uint16_t sync = 0;
   uint8_t wave = 0;
   uint8_t lane = 0;
+  uint64_t stamp = 0;
 };
 
 struct Registered {
@@ -105,6 +109,13 @@ struct Machine {
   const void* scheduler_stack = nullptr;
   size_t scheduler_stack_size = 0;
   void* scheduler_fake_stack = nullptr;
+
+  // What workgroups let each other see. As of the last barrier of the one that runs: which stores of its waves are released,
+  // and whether one of them has counted. Of all: which stores of each wave were released when the workgroup last counted.
+  uint64_t stamp = 0;  // of the last store
+  std::vector<uint64_t> released;
+  bool counted = false;
+  std::map<uint32_t, std::vector<uint64_t>> published;
 
   Registered* last = nullptr;
 };
@@ -216,6 +227,12 @@ void deliver(const Copy& copy) {
   }
 }
 
+// Whether the running wave may read what another workgroup wrote.
+bool is_published(const GlobalByte& b) {
+  const auto found = machine.published.find(b.workgroup);
+  return machine.wave->acquired && found != machine.published.end() && b.stamp <= found->second[b.wave];
+}
+
 void switch_to_scheduler(Wave& wave, bool ends) {
 #ifdef FOVEA_HOST_ASAN
   __sanitizer_start_switch_fiber(ends ? nullptr : &wave.fake_stack, machine.scheduler_stack, machine.scheduler_stack_size);
@@ -287,8 +304,12 @@ void run_workgroup(std::mt19937_64& random) {
     wave.sync = 0;
     wave.group = 0;
     wave.copies.clear();
+    wave.released = 0;
+    wave.counted = wave.acquired = false;
     start_wave(wave);
   }
+  machine.released.assign(num_waves, 0);
+  machine.counted = false;
   std::vector<int> order(num_waves);
   for (int w = 0; w < num_waves; ++w) order[w] = w;
   for (;;) {
@@ -304,7 +325,12 @@ void run_workgroup(std::mt19937_64& random) {
       break;
     }
     ++machine.epoch;
-    for (int w = 0; w < num_waves; ++w) ++machine.waves[w].sync;
+    for (int w = 0; w < num_waves; ++w) {
+      Wave& wave = machine.waves[w];
+      ++wave.sync;
+      machine.released[w] = wave.released;
+      machine.counted = machine.counted || wave.counted;
+    }
   }
 }
 
@@ -332,6 +358,8 @@ Report run(const Launch& launch, const std::function<void(const Workgroup&)>& ke
   machine.report = Report();
   machine.kernel = &kernel;
   ++machine.number;
+  machine.stamp = 0;
+  machine.published.clear();
   machine.last = nullptr;
   const std::unique_ptr<char[]> lds(new char[launch.lds_bytes + 1]);
   machine.lds = lds.get();
@@ -434,6 +462,7 @@ bool check_global(int lane, const void* address, int bytes, int alignment, Globa
     const GlobalByte& b = shadow[i];
     if (b.launch != machine.number) continue;
     if (b.workgroup != machine.workgroup) {
+      if (use == GlobalUse::kLoad && is_published(b)) continue;
       report_error(lane, std::string(what) + " at " + place_text(at + i) + ", which workgroup " + std::to_string(b.workgroup) +
                              " wrote");
       return false;
@@ -446,11 +475,22 @@ bool check_global(int lane, const void* address, int bytes, int alignment, Globa
   }
   if (use == GlobalUse::kStore) {
     const GlobalByte mine = {machine.number, machine.workgroup, machine.epoch, wave.sync,
-                             static_cast<uint8_t>(wave.index), static_cast<uint8_t>(lane)};
+                             static_cast<uint8_t>(wave.index), static_cast<uint8_t>(lane), ++machine.stamp};
     for (int i = 0; i < bytes; ++i) shadow[i] = mine;
   }
   return true;
 }
+
+void release_stores() { machine.wave->released = machine.stamp; }
+
+void note_count() {
+  machine.wave->counted = true;
+  std::vector<uint64_t>& stamps = machine.published[machine.workgroup];
+  stamps = machine.released;
+  stamps[static_cast<size_t>(machine.wave->index)] = machine.wave->released;
+}
+
+void acquire_stores() { machine.wave->acquired = machine.counted || machine.wave->counted; }
 
 void start_copy(int lane, int64_t to, const char* from, int bytes) {
   if (!lds_in_range(lane, to, bytes, bytes, "copy")) return;

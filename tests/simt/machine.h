@@ -3,7 +3,7 @@
 //
 // Shared memory has a shadow for every byte: who wrote it last and who read it, and when (a count of barriers, and within a
 // wave a count of its own synchronisations). Global memory is made of registered regions; bytes that a launch has written
-// have a shadow too: a workgroup may not touch what another wrote, but for atomic operations.
+// have a shadow too: a workgroup may not touch what another wrote, but for atomic operations and what was released to it.
 #pragma once
 
 #include <cstddef>
@@ -99,6 +99,12 @@ bool check_global(int lane, const void* at, int bytes, int alignment, GlobalUse 
 void start_copy(int lane, int64_t to, const char* from, int bytes);
 void commit_copies();
 void wait_for_copies(int pending);
+
+// What a workgroup lets others see: stores that their wave released, made known by a barrier or by the wave itself, when some
+// wave then counts. A wave sees others' once it has acquired, after it or, with a barrier between, a wave of its workgroup counted.
+void release_stores();
+void note_count();
+void acquire_stores();
 
 void reach_barrier();
 void synchronize_wave();

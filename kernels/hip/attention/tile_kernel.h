@@ -49,6 +49,7 @@ struct TileKernel : TileLoader<Traits> {
   using Loader::key_stage;
   using Loader::value_stage;
   using Loader::has_ranges;
+  using Loader::vectorized;
   using Loader::wanted;
   using Loader::begin;
   using Loader::load_blocks;
@@ -169,7 +170,7 @@ struct TileKernel : TileLoader<Traits> {
         wg.barrier();
       }
       const int begin = tile_begin(i), end = tile_end(i);
-      const bool transposed = layer.vectorized && i < context_tiles;
+      const bool transposed = vectorized() && i < context_tiles;
       if (!kFp8Tiles && transposed && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
         Copy::hide_transposed(wg, value_place(tile), [&](Int key) { return wanted(key + begin, end); });
         wg.barrier();
@@ -341,14 +342,14 @@ struct TileKernel : TileLoader<Traits> {
       publish_to_products();
       wg.barrier();
       const int begin = tile_begin(i), end = tile_end(i);
-      if (layer.vectorized && i < context_tiles && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
+      if (vectorized() && i < context_tiles && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges())) {
         Copy::hide_transposed(wg, value_place(stage), [&](Int key) { return wanted(key + begin, end); });
         publish_to_products();
         wg.barrier();
       }
     };
     const auto multiply_values = [&](int i, int stage) {
-      if (layer.vectorized && i < context_tiles) {
+      if (vectorized() && i < context_tiles) {
         Ops::template begin_values<true>(wg, weights, value_place(stage), sums);
       } else {
         Ops::template begin_values<false>(wg, weights, value_place(stage), sums);
@@ -468,8 +469,9 @@ struct TileKernel : TileLoader<Traits> {
 
   FOVEA_DEVICE void finish(typename Ops::Sums& sums, const RowValues& max, const RowValues& sum) const {
     const RowWriter writer(p, s, kv_head);
-    float* partials = p.partials;
-    float* stats = p.partial_stats;
+    constexpr int kPartials = Traits::kKind == kSmall ? kSmall : kMedium;  // many rows are never split
+    float* partials = p.partials[kPartials];
+    float* stats = p.partial_stats[kPartials];
     const int head_size_v = p.layer.head_size_v;
     for (int part = 0; part < Traits::kStateParts; ++part) {
       publish(part, sums, max, sum);
@@ -500,8 +502,12 @@ struct TileKernel : TileLoader<Traits> {
   FOVEA_DEVICE void run() {
     const int kind = Traits::kKind;
     if (wg.x >= p.plan.header->num_entries[kind]) return;
-    entry = p.plan.entries[kind][wg.x];
-    kv_head = wg.y;
+    compute(p.plan.entries[kind][wg.x], wg.y);
+  }
+
+  FOVEA_DEVICE void compute(const WorkEntry& work, int head) {
+    entry = work;
+    kv_head = head;
     bool invalid = entry.seq < 0;
     if (invalid) entry.seq = -1 - entry.seq;
     if (p.batch.block_table != nullptr && p.plan.block_max[entry.seq * 2 + (p.key.data == nullptr)] >= p.key_cache.num_blocks) {

@@ -6,14 +6,17 @@
 namespace fovea::hip {
 
 // What one instance is compiled for.
-template <class Type_, int kHeadSize_, int kKind_, bool kFp8_, bool kFeatures_>
+// kUnified: for the one kernel of all kinds, which is causal and reads the strided cache only.
+template <class Type_, int kHeadSize_, int kKind_, bool kFp8_, bool kFeatures_, bool kUnified_ = false>
 struct TileTraits {
   using Type = Type_;
   static constexpr int kHeadSize = kHeadSize_;  // of query, key and value, each padded to it
   static constexpr int kKind = kKind_;
   static constexpr bool kFp8 = kFp8_;            // of the cache, not of this step's keys
   static constexpr bool kFeatures = kFeatures_;  // soft cap, ALiBi, prefix ranges
-  static constexpr TileShape kShape = TargetShapes::of(kHeadSize, kKind, kFp8);
+  static constexpr bool kUnified = kUnified_;
+  static constexpr TileShape kShape =
+      kUnified ? TargetShapes::unified(kHeadSize, kKind, kFp8) : TargetShapes::of(kHeadSize, kKind, kFp8);
   static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind, kFp8);
   static_assert(TargetShapes::kWaveSize == kWaveSize);
   static constexpr int kRows = kSizes.rows;
@@ -111,7 +114,10 @@ struct TileLoader {
   FOVEA_DEVICE static int key_stage(int stage) { return Traits::kStagesAt + stage * 2 * Traits::kStageBytes; }
   FOVEA_DEVICE static int value_stage(int stage) { return key_stage(stage) + Traits::kStageBytes; }
 
-  FOVEA_DEVICE bool has_ranges() const { return kFeatures && p.layer.prefix_ranges != PrefixRanges::kNone; }
+  FOVEA_DEVICE bool has_ranges() const {
+    return kFeatures && !Traits::kUnified && p.layer.prefix_ranges != PrefixRanges::kNone;
+  }
+  FOVEA_DEVICE bool vectorized() const { return !Traits::kUnified && p.layer.vectorized != 0; }
 
   FOVEA_DEVICE Bool wanted(Int key, int end) const {
     if (has_ranges()) return (key < end) & is_needed<true>(p.layer, p.batch, s, needed, key);
@@ -121,6 +127,7 @@ struct TileLoader {
   FOVEA_DEVICE void begin() {
     const Layer& layer = p.layer;
     s = load_sequence(layer, p.batch, entry.seq);
+    if constexpr (Traits::kUnified) s.causal = true;
     rows = uniform_min(kRows, s.query_len * layer.group - entry.row_begin);
     const int first = s.context_len + entry.row_begin / layer.group;
     const int last = s.context_len + (entry.row_begin + rows - 1) / layer.group;
@@ -179,7 +186,7 @@ struct TileLoader {
     // Offsets are made anew for each tile: kept, they would take registers that the sums need.
     Workgroup here = wg;
     here.lane = opaque(wg.lane);
-    if ((!kFp8 || (kFp8Tiles && p.narrow_rows == 0)) && !dense && !layer.vectorized && !has_ranges() &&
+    if ((!kFp8 || (kFp8Tiles && p.narrow_rows == 0)) && !dense && !vectorized() && !has_ranges() &&
         begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize && layer.head_size_v == kHeadSize) {
 #pragma unroll
       for (int g = 0; g < kSixteens; ++g) {
@@ -226,7 +233,7 @@ struct TileLoader {
         const auto load_value = [&](Int row) {
           return (row < last) & (has_ranges() ? wanted(row + t, end) : row >= first);
         };
-        if (layer.vectorized) {
+        if (vectorized()) {
           Narrow::issue_rows(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
                              key_stage(stage), g, last > 0, load);
           Narrow::issue_rows(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
@@ -236,7 +243,7 @@ struct TileLoader {
           Narrow::issue_rows(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, last > 0, load);
         }
 #else
-        if (layer.vectorized) {
+        if (vectorized()) {
           Narrow::issue(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
                         key_stage(stage), g, load);
           Narrow::issue(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
@@ -246,7 +253,7 @@ struct TileLoader {
           Narrow::issue(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, load);
         }
 #endif
-      } else if (!dense && layer.vectorized) {
+      } else if (!dense && vectorized()) {
         if (has_ranges()) first = 0;
         Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
         Copy::vectorized_values(here, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g, last);
@@ -312,8 +319,8 @@ struct TileLoader {
       move(p.value, layer.head_size_v, value_place(tile));
       return;
     }
-    const Fp8Order keys = layer.vectorized ? kFp8VectorizedKeys : kFp8Rows;
-    const Fp8Order values = layer.vectorized ? kFp8VectorizedValues : kFp8Rows;
+    const Fp8Order keys = vectorized() ? kFp8VectorizedKeys : kFp8Rows;
+    const Fp8Order values = vectorized() ? kFp8VectorizedValues : kFp8Rows;
 #pragma unroll
     for (int g = 0; g < kSixteens; ++g) {
       Narrow::widen(here, keys, layer.cache_type, key_stage(stage), key_place(tile), g);

@@ -114,6 +114,7 @@ FOVEA_DEVICE Int shuffle_up(Int x, int distance) {
   const Int lane = lane_index();
   return __builtin_amdgcn_ds_bpermute((lane < distance ? lane : lane - distance) * 4, x);
 }
+FOVEA_DEVICE int first_lane(Int x) { return __builtin_amdgcn_readfirstlane(x); }
 // The value of the wave's last lane.
 FOVEA_DEVICE int last_lane(Int x) { return __builtin_amdgcn_readlane(x, kWaveSize - 1); }
 FOVEA_DEVICE bool any_lane(bool condition) {
@@ -288,6 +289,13 @@ FOVEA_DEVICE void global_min(int32_t* to, Int value, Bool mask) {
 FOVEA_DEVICE void global_min(uint32_t* to, Uint value, Bool mask) {
   if (mask) __hip_atomic_fetch_min(global_at<uint32_t>(to), value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
 }
+FOVEA_DEVICE Int global_fetch_add(int32_t* to, Int value, Bool mask) {
+  int before = 0;
+  if (mask) before = __hip_atomic_fetch_add(global_at<int32_t>(to), value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+  return before;
+}
+FOVEA_DEVICE void release_to_device() { __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent"); }
+FOVEA_DEVICE void acquire_from_device() { __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "agent"); }
 
 // --- numbers ---------------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,8 @@ FOVEA_DEVICE Float log2_of(Float x) { return log2f(x); }
 
 FOVEA_DEVICE Float shuffle_xor(Float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 FOVEA_DEVICE Int shuffle_up(Int x, int distance) { return __shfl_up_sync(0xffffffffu, x, distance); }
+// The first lane's value, of which the compiler knows that it is uniform.
+FOVEA_DEVICE int first_lane(Int x) { return __shfl_sync(0xffffffffu, x, 0); }
 FOVEA_DEVICE bool any_lane(bool condition) { return __any_sync(0xffffffffu, condition); }
 
 // The workgroup a kernel runs in.
@@ -229,6 +231,17 @@ FOVEA_DEVICE void global_min(int32_t* to, Int value, Bool mask) {
 FOVEA_DEVICE void global_min(uint32_t* to, Uint value, Bool mask) {
   if (mask) atomicMin(to, value);
 }
+// What was there before, 0 where mask is false.
+FOVEA_DEVICE Int global_fetch_add(int32_t* to, Int value, Bool mask) {
+  int before = 0;
+  if (mask) before = atomicAdd(to, value);
+  return before;
+}
+// What a workgroup wrote becomes another's to read: every thread of the writer releases, a barrier, one thread counts up; one
+// thread of the reader sees the count, a barrier, every thread acquires.
+FOVEA_DEVICE void release_to_device() { __threadfence(); }
+FOVEA_DEVICE void acquire_from_device() { __threadfence(); }
+
 // --- numbers ---------------------------------------------------------------------------------------------------------
 
 struct F16 {

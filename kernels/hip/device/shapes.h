@@ -54,4 +54,24 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   return s;
 }
 
+// Of the kernel that computes all kinds.
+struct UnifiedSizes {
+  int threads;
+  int workgroups;
+  int lds_bytes;
+};
+
+template <class Shapes>
+constexpr UnifiedSizes unified_sizes(int head_size, bool fp8) {
+  UnifiedSizes u = {0, 1 << 30, 0};
+  for (int kind = Shapes::smallest_unified(head_size); kind < kNumKinds; ++kind) {
+    const TileShape shape = Shapes::unified(head_size, kind, fp8);
+    const TileSizes sizes = tile_sizes(shape, Shapes::kWaveSize, head_size, kind, fp8);
+    u.threads = sizes.threads;
+    if (u.workgroups > shape.workgroups) u.workgroups = shape.workgroups;
+    if (u.lds_bytes < sizes.lds_bytes) u.lds_bytes = sizes.lds_bytes;
+  }
+  return u;
+}
+
 }  // namespace fovea::hip

@@ -37,6 +37,14 @@ struct CdnaShapes {
     }
     return s;
   }
+
+  // For the kernel of all kinds, whose workgroups have four waves. Of wide heads few rows share no keys: they go where 64 would.
+  static constexpr int smallest_unified(int head_size) { return head_size > 128 ? kMedium : kSmall; }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
+    TileShape s = of(head_size, kind, fp8);
+    if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
+    return s;
+  }
 };
 
 // gfx950: as gfx942 with 160 KB of LDS and matrix instructions of twice the depth.
@@ -68,6 +76,14 @@ struct Gfx950Shapes {
     }
     return s;
   }
+
+  // For the kernel of all kinds, whose workgroups have four waves.
+  static constexpr int smallest_unified(int) { return kSmall; }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
+    TileShape s = of(head_size, kind, fp8);
+    if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
+    return s;
+  }
 };
 
 // gfx11 and gfx12: 256 registers a lane, waves of 32.
@@ -94,6 +110,14 @@ struct RdnaShapes {
     s.key_waves = kind == kSmall ? 4 : 1;
     s.tile_keys = head_size <= 64 || kind == kSmall ? 64 : 32;
     s.state_parts = kind == kSmall ? 1 : kind == kMedium ? 2 : 4;
+    return s;
+  }
+
+  // For the kernel of all kinds, whose workgroups have four waves. Of wide heads few rows share no keys: they go where 64 would.
+  static constexpr int smallest_unified(int head_size) { return head_size > 128 ? kMedium : kSmall; }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
+    TileShape s = of(head_size, kind, fp8);
+    if (kind == kLarge) s.most_rows = 64;
     return s;
   }
 };

@@ -38,6 +38,14 @@ struct NvidiaShapes {
     s.query_first = false;
     return s;
   }
+
+  // For the kernel of all kinds, whose workgroups have four waves.
+  static constexpr int smallest_unified(int) { return kSmall; }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
+    TileShape s = of(head_size, kind, fp8);
+    if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
+    return s;
+  }
 };
 
 // Hopper: many rows by wgmma, in two warpgroups of 64 rows. Narrow tiles could be loaded by two workgroups, but registers hold
@@ -61,6 +69,19 @@ struct HopperShapes {
       s.stages = 3;
       s.workgroups = 1;
     }
+    return s;
+  }
+
+  // Eight waves, of which one workgroup fills a multiprocessor's registers: few rows are shared by all of them.
+  static constexpr int smallest_unified(int) { return kSmall; }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
+    if (head_size > 128) return NvidiaShapes::unified(head_size, kind, fp8);
+    TileShape s = of(head_size, kind, fp8);
+    s.workgroups = 1;
+    if (kind == kLarge) return s;
+    s.key_waves = kind == kSmall ? 8 : 2;
+    s.tile_keys = 128;
+    s.stages = fp8 ? 5 : 3;
     return s;
   }
 };

@@ -48,6 +48,7 @@ struct PlanKernel {
     if (p.layer.attention_type == AttentionType::kEncoder) e.valid = e.valid & (e.seq_len == e.query_len);
     e.rows = e.query_len * p.layer.group;
     e.kind = select(e.rows <= kSmallRows, Int(kSmall), select(e.rows <= kMediumRows, Int(kMedium), Int(kLarge)));
+    e.kind = lane_max(e.kind, Int(p.smallest_kind));
     const Int per_tile = select(e.kind == kSmall, Int(kSmallRows), select(e.kind == kMedium, Int(kMediumRows), Int(kLargeRows)));
     e.row_tiles = (e.rows + per_tile - 1) / per_tile;
     return e;
@@ -232,6 +233,10 @@ struct PlanKernel {
 
   FOVEA_DEVICE void make_lists() const {
     const int num_seqs = p.batch.num_seqs;
+    for (int i = 0; i < p.num_counters; i += kPlanThreads) {
+      const Int at = wg.thread() + i;
+      global_store(p.counters + at, Int(0) * at, at < p.num_counters);
+    }
     for (int i = 0; i < PlanLds::kCleared; i += kPlanThreads * 4) {
       const Int at = wg.thread() * 4 + i;
       lds_store_int(wg, at, Int(0) * at, at < PlanLds::kCleared);
