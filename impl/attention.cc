@@ -11,6 +11,8 @@
 
 namespace fovea {
 
+foveaBackend_t Attention::backend() const { return backend_.id; }
+
 foveaStatus_t Attention::check_encoder_lengths(const CommittedBatch& batch) const {
   if (config_.attention_type != FOVEA_ATTENTION_ENCODER || batch.host_seq_lens == nullptr) return FOVEA_STATUS_SUCCESS;
   for (int32_t s = 0; s < batch.num_seqs; ++s) {
@@ -20,6 +22,14 @@ foveaStatus_t Attention::check_encoder_lengths(const CommittedBatch& batch) cons
                            "context",
                            s, batch.host_seq_lens[s], query_len);
   }
+  return FOVEA_STATUS_SUCCESS;
+}
+
+foveaStatus_t Attention::check_forward_flags(uint32_t flags) const {
+  FOVEA_REQUIRE_ARGUMENT((flags & ~static_cast<uint32_t>(FOVEA_FORWARD_PARTIAL_STATE)) == 0,
+                         "flags: 0x%x holds unknown flags", flags);
+  FOVEA_REQUIRE((flags & FOVEA_FORWARD_PARTIAL_STATE) == 0 || claims_.has(FOVEA_CAPABILITY_PARTIAL_STATE),
+                FOVEA_STATUS_NOT_SUPPORTED, "partial states not supported: %s computes final rows only", backend_.name);
   return FOVEA_STATUS_SUCCESS;
 }
 
@@ -34,12 +44,21 @@ foveaStatus_t Attention::open_batch(const Metadata& metadata, int32_t causal, co
     *mode = CausalMode::kNonCausal;
   } else if ((*batch)->causal_per_sequence != nullptr) {
     *mode = CausalMode::kPerSequence;
+    FOVEA_REQUIRE(layer.per_sequence_causal || claims_.has(FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL),
+                  FOVEA_STATUS_NOT_SUPPORTED,
+                  "per-sequence causal not supported: the metadata holds flags, but %s is causal only; a config that "
+                  "declares them (foveaConfigSetPerSequenceCausal) gets another backend",
+                  backend_.name);
     FOVEA_REQUIRE(layer.per_sequence_causal, FOVEA_STATUS_NOT_SUPPORTED,
                   "per-sequence causal not supported: the metadata holds flags, but the config did not declare them "
                   "(foveaConfigSetPerSequenceCausal)");
   } else {
     const bool is_causal = causal == 0 ? metadata.causal() == 1 : causal == 1;
     *mode = is_causal ? CausalMode::kCausal : CausalMode::kNonCausal;
+    FOVEA_REQUIRE(is_causal || layer.non_causal || claims_.has(FOVEA_CAPABILITY_NON_CAUSAL), FOVEA_STATUS_NOT_SUPPORTED,
+                  "non-causal attention not supported: %s, but %s is causal only; a config that declares it "
+                  "(foveaConfigSetNonCausal) gets another backend",
+                  causal == 0 ? "the metadata's causal flag is 0" : "causal is 2", backend_.name);
     FOVEA_REQUIRE(is_causal || layer.non_causal, FOVEA_STATUS_NOT_SUPPORTED,
                   "non-causal attention not supported: the config did not declare it (foveaConfigSetNonCausal)");
   }

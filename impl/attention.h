@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fovea/fovea.h"
+#include "impl/backend/claims.h"
 #include "impl/config.h"
 #include "impl/context.h"
 #include "impl/metadata.h"
@@ -9,12 +10,14 @@
 
 namespace fovea {
 
+struct Backend;
+
 // Behind foveaAttention_t: immutable and shared. Each backend derives its own.
 class Attention : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kAttention;
 
-  foveaBackend_t backend() const { return backend_; }
+  foveaBackend_t backend() const;
   const Context* context() const { return context_.get(); }
   const LayerConfig& config() const { return config_; }
 
@@ -27,19 +30,23 @@ class Attention : public Object {
   virtual foveaStatus_t validate(const Metadata& metadata, int64_t num_cache_blocks) const = 0;
 
  protected:
-  Attention(Context* context, foveaBackend_t backend, const LayerConfig& config)
-      : Object(kKind), context_(context), backend_(backend), config_(config) {}
+  // `claims` are the backend's.
+  Attention(Context* context, const Backend& backend, const Claims& claims, const LayerConfig& config)
+      : Object(kKind), context_(context), backend_(backend), claims_(claims), config_(config) {}
 
   // What every use of a batch checks before anything else; also says how the batch is masked.
   foveaStatus_t open_batch(const Metadata& metadata, int32_t causal, const CommittedBatch** batch,
                            CausalMode* mode) const;
+  // The flags of a forward: known ones, and none that the backend does not claim.
+  foveaStatus_t check_forward_flags(uint32_t flags) const;
   // Encoder attention has no context: what the host knows of the lengths must agree.
   foveaStatus_t check_encoder_lengths(const CommittedBatch& batch) const;
 
   Ref<Context> context_;
 
  private:
-  foveaBackend_t backend_;
+  const Backend& backend_;
+  Claims claims_;
   LayerConfig config_;
 };
 

@@ -29,6 +29,11 @@ float LayerConfig::effective_scale() const {
   return scale > 0 ? scale : static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_size)));
 }
 
+int32_t LayerConfig::effective_window_right() const {
+  const bool may_be_non_causal = non_causal || attention_type != FOVEA_ATTENTION_DECODER;
+  return may_be_non_causal ? window_right : -1;
+}
+
 std::string LayerConfig::describe() const {
   std::string text = attention_type_name(attention_type);
   const auto add = [&text](const std::string& part) { text += ", " + part; };

@@ -39,6 +39,8 @@ struct LayerConfig {
   foveaDataType_t cache_type() const { return kv_cache_type == FOVEA_DATA_TYPE_NONE ? query_type : kv_cache_type; }
   foveaDataType_t result_type() const;
   float effective_scale() const;
+  // Open where every row is causal, because those see no key to their right anyway.
+  int32_t effective_window_right() const;
   bool has_cache() const { return attention_type != FOVEA_ATTENTION_ENCODER; }
 
   // One readable line, e.g. "decoder, 32 query heads, 8 KV heads, head_size 128, query bf16, ...".

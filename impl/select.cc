@@ -44,18 +44,24 @@ foveaStatus_t select_backend(BackendList backends, const Context& context, const
     }
   }
   const Backend* explicit_one = nullptr;
+  const Backend* first = nullptr;  // that can serve it
   if (requested != FOVEA_BACKEND_AUTO) FOVEA_TRY(require_backend(backends, requested, argument, &explicit_one));
 
+  const auto take = [selected](const Backend& backend, const char* why) {
+    log(FOVEA_LOG_INFO, "backend %s %s", backend.name, why);
+    *selected = &backend;
+    return FOVEA_STATUS_SUCCESS;
+  };
   std::string list;
   foveaStatus_t status = FOVEA_STATUS_NOT_SUPPORTED;
   for (const Backend* backend : backends) {
     const Reasons reasons = reasons_against(*backend, context, config, backend == explicit_one);
     if (reasons.empty()) {
-      if (explicit_one == nullptr || backend == explicit_one) {
-        log(FOVEA_LOG_INFO, "backend %s %s", backend->name, explicit_one != nullptr ? origin : "selected");
-        *selected = backend;
-        return FOVEA_STATUS_SUCCESS;
+      if (backend == explicit_one) return take(*backend, origin);
+      if (explicit_one == nullptr && backend->preferred != nullptr && backend->preferred(context, config)) {
+        return take(*backend, "preferred");
       }
+      if (first == nullptr) first = backend;
       list += std::string("\n  ") + backend->name + ": could serve it";
       continue;
     }
@@ -66,6 +72,7 @@ foveaStatus_t select_backend(BackendList backends, const Context& context, const
     return fail(status, "%s, %s, cannot serve this config\n  config: %s%s", explicit_one->name, origin,
                 config.describe().c_str(), list.c_str());
   }
+  if (first != nullptr) return take(*first, "selected");
   return fail(status, "no backend can serve this config\n  config: %s%s", config.describe().c_str(), list.c_str());
 }
 

@@ -85,7 +85,7 @@ void check_claims(const LayerConfig& config, const Claims& claims, Reasons* reas
   }
   require(config.window_left >= 0, FOVEA_CAPABILITY_SLIDING_WINDOW, FOVEA_REASON_SLIDING_WINDOW,
           "sliding window not supported");
-  require(config.window_right >= 0, FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT, FOVEA_REASON_SLIDING_WINDOW,
+  require(config.effective_window_right() >= 0, FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT, FOVEA_REASON_SLIDING_WINDOW,
           "sliding window not supported: right side");
   require(config.non_causal, FOVEA_CAPABILITY_NON_CAUSAL, FOVEA_REASON_NON_CAUSAL,
           "non-causal attention not supported");

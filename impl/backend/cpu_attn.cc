@@ -105,7 +105,7 @@ foveaStatus_t bind(Context* context, const LayerConfig& config, Attention** atte
                 reasons.joined("; ").c_str());
   kernel.key.num_threads = context->num_threads();
   FOVEA_TRY(context->start_threads());
-  *attention = new CpuAttention(context, config, kernel);
+  *attention = new CpuAttention(context, kClaims, config, kernel);
   return FOVEA_STATUS_SUCCESS;
 }
 

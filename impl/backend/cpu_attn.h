@@ -19,8 +19,8 @@ struct CpuKernel {
 
 class CpuAttention final : public Attention {
  public:
-  CpuAttention(Context* context, const LayerConfig& config, const CpuKernel& kernel)
-      : Attention(context, FOVEA_BACKEND_CPU_ATTN, config), kernel_(kernel) {}
+  CpuAttention(Context* context, const Claims& claims, const LayerConfig& config, const CpuKernel& kernel)
+      : Attention(context, kCpuAttn, claims, config), kernel_(kernel) {}
 
   foveaStatus_t workspace_size(const foveaMetadataLimits_t& limits, size_t* size) const override;
   foveaStatus_t plan_size(const foveaMetadataLimits_t& limits, size_t* size) const override;

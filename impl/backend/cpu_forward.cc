@@ -44,8 +44,7 @@ void fill(const ForwardTensors& tensors, const foveaForwardArgs_t& args, cpu::Fo
 }  // namespace
 
 foveaStatus_t CpuAttention::forward(const Metadata& metadata, const foveaForwardArgs_t& args) const {
-  FOVEA_REQUIRE_ARGUMENT((args.flags & ~static_cast<uint32_t>(FOVEA_FORWARD_PARTIAL_STATE)) == 0,
-                         "flags: 0x%x holds unknown flags", args.flags);
+  FOVEA_TRY(check_forward_flags(args.flags));
   FOVEA_REQUIRE_ARGUMENT(args.stream == nullptr, "stream: %p, expected NULL on a CPU", args.stream);
   const CommittedBatch* batch = nullptr;
   CausalMode mode = CausalMode::kCausal;

@@ -9,7 +9,7 @@
 namespace fovea {
 
 BackendList registry() {
-  static constexpr const Backend* kBackends[] = {&kRocmAttn, &kCpuAttn};
+  static constexpr const Backend* kBackends[] = {&kRocmAttn, &kRocmUnifiedAttn, &kCpuAttn};
   return kBackends;
 }
 

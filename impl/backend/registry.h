@@ -1,4 +1,4 @@
-// The ordered list of backends, most preferred first.
+// The ordered list of backends: AUTO takes the first that serves, unless a later one is known to be faster.
 #pragma once
 
 #include <span>
@@ -25,6 +25,9 @@ struct Backend {
   // from what this function resolved.
   bool (*support)(const Context* context, const LayerConfig& config, Reasons* reasons);
   foveaStatus_t (*bind)(Context* context, const LayerConfig& config, Attention** attention);
+  // Whether AUTO takes it for a configuration that it supports, although one before it in the list could serve it as
+  // well. nullptr: never.
+  bool (*preferred)(const Context& context, const LayerConfig& config) = nullptr;
 };
 
 using BackendList = std::span<const Backend* const>;

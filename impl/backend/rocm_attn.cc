@@ -1,4 +1,4 @@
-// What ROCM_ATTN can do, as its module says, and how an attention is bound to it.
+// What a module's backends can do, as it says, and how an attention is bound to one.
 #include "impl/backend/rocm_attn.h"
 
 #include <exception>
@@ -21,6 +21,7 @@ static_assert(static_cast<int>(hip::kTypeE5M2) == FOVEA_DATA_TYPE_F8_E5M2);
 static_assert(static_cast<int>(hip::kTypeE4M3FNUZ) == FOVEA_DATA_TYPE_F8_E4M3FNUZ);
 static_assert(static_cast<int>(hip::kTypeF32) == FOVEA_DATA_TYPE_F32);
 static_assert(hip::kBackendRocmAttn == FOVEA_BACKEND_ROCM_ATTN);
+static_assert(hip::kBackendRocmUnifiedAttn == FOVEA_BACKEND_ROCM_UNIFIED_ATTN);
 static_assert(static_cast<int>(hip::kEncoderDecoder) == FOVEA_ATTENTION_ENCODER_DECODER);
 static_assert(static_cast<int>(hip::kLayoutVectorized) == FOVEA_KV_CACHE_LAYOUT_VECTORIZED);
 static_assert(static_cast<int>(hip::kAlibiSqrt) == FOVEA_ALIBI_SQRT);
@@ -63,10 +64,10 @@ bool find_target(const Context* context, Target* target, std::string* reason) {
   return false;
 }
 
-bool read_claims(const FoveaModuleTable& table, Claims* claims, std::string* reason) {
+bool read_claims(const Backend& self, const FoveaModuleTable& table, Claims* claims, std::string* reason) {
   for (int32_t i = 0; i < table.num_claims; ++i) {
     const FoveaModuleClaims& claimed = table.claims[i];
-    if (claimed.backend != FOVEA_BACKEND_ROCM_ATTN) continue;
+    if (claimed.backend != self.id) continue;
     claims->capabilities = claimed.capabilities & ((uint64_t{1} << FOVEA_CAPABILITY_COUNT) - 1);
     for (int32_t role = 0; role < kRoles; ++role) claims->data_types[role] = claimed.data_types[role];
     for (int32_t attribute = 0; attribute < kBoundsAttributes; ++attribute) {
@@ -77,20 +78,19 @@ bool read_claims(const FoveaModuleTable& table, Claims* claims, std::string* rea
     }
     return true;
   }
-  *reason = "its GPU module has no ROCM_ATTN";
+  *reason = std::string("its GPU module has no ") + self.name;
   return false;
 }
 
-bool available(const Context* context, std::string* reason) {
-  Target target;
-  Claims claims;
-  return find_target(context, &target, reason) && read_claims(*target.table, &claims, reason);
+// A target whose module has the backend.
+bool find_backend_on(const Backend& self, const Context* context, Target* target, Claims* claims, std::string* reason) {
+  return find_target(context, target, reason) && read_claims(self, *target->table, claims, reason);
 }
 
-FoveaModuleLayer layer_of(const LayerConfig& config) {
+FoveaModuleLayer layer_of(const Backend& self, const LayerConfig& config) {
   const bool has_cache = config.has_cache();
   FoveaModuleLayer layer = {};
-  layer.backend = FOVEA_BACKEND_ROCM_ATTN;
+  layer.backend = self.id;
   layer.num_query_heads = config.num_query_heads;
   layer.num_kv_heads = config.num_kv_heads;
   layer.head_size = config.head_size;
@@ -108,7 +108,7 @@ FoveaModuleLayer layer_of(const LayerConfig& config) {
   layer.scale = config.effective_scale();
   layer.softcap = config.softcap;
   layer.window_left = config.window_left;
-  layer.window_right = config.window_right;
+  layer.window_right = config.effective_window_right();
   layer.has_sinks = config.sinks ? 1 : 0;
   layer.has_lse = config.lse ? 1 : 0;
   layer.non_causal = config.non_causal ? 1 : 0;
@@ -132,33 +132,38 @@ struct Collector {
   }
 };
 
-bool support(const Context* context, const LayerConfig& config, Reasons* reasons) {
+bool support(const Backend& self, const Context* context, const LayerConfig& config, Claims* claims,
+             Reasons* reasons) {
   Target target;
-  Claims claims;
-  if (std::string reason;
-      !find_target(context, &target, &reason) || !read_claims(*target.table, &claims, &reason)) {
+  if (std::string reason; !find_backend_on(self, context, &target, claims, &reason)) {
     reasons->add(FOVEA_REASON_UNAVAILABLE, "unavailable: %s", reason.c_str());
     return false;
   }
-  check_claims(config, claims, reasons);
+  check_claims(config, *claims, reasons);
   if (!reasons->empty()) return false;
-  const FoveaModuleLayer layer = layer_of(config);
+  const FoveaModuleLayer layer = layer_of(self, config);
   Collector collector = {reasons, nullptr};
   target.table->check_layer(target.architecture, &layer, {Collector::add, &collector});
   if (collector.error != nullptr) std::rethrow_exception(collector.error);
   return reasons->empty();
 }
 
-foveaStatus_t bind(Context* context, const LayerConfig& config, Attention** attention) {
+bool preferred(const Backend& self, const Context& context, const LayerConfig& config) {
+  const FoveaModuleLayer layer = layer_of(self, config);
+  return context.gpu()->table().preferred(context.gpu()->info().architecture, &layer) != 0;
+}
+
+foveaStatus_t bind(const Backend& self, Context* context, const LayerConfig& config, Attention** attention) {
   Reasons reasons;
-  FOVEA_REQUIRE(support(context, config, &reasons), FOVEA_STATUS_NOT_SUPPORTED, "ROCM_ATTN: %s",
+  Claims claims;
+  FOVEA_REQUIRE(support(self, context, config, &claims, &reasons), FOVEA_STATUS_NOT_SUPPORTED, "%s: %s", self.name,
                 reasons.joined("; ").c_str());
   const GpuDevice& gpu = *context->gpu();
-  const FoveaModuleLayer layer = layer_of(config);
+  const FoveaModuleLayer layer = layer_of(self, config);
   FoveaModuleKernel* kernel = nullptr;
   FOVEA_TRY(gpu.call(gpu.table().kernel_create, &layer, &kernel));
   try {
-    *attention = new RocmAttention(context, config, kernel);
+    *attention = new RocmAttention(context, self, claims, config, kernel);
   } catch (...) {
     gpu.table().kernel_destroy(gpu.context(), kernel);
     throw;
@@ -166,22 +171,41 @@ foveaStatus_t bind(Context* context, const LayerConfig& config, Attention** atte
   return FOVEA_STATUS_SUCCESS;
 }
 
+template <const Backend& kSelf>
+constexpr Backend backend_of_module(foveaBackend_t id, const char* name) {
+  return {
+      .id = id,
+      .name = name,
+      .runs_on = [](foveaDevice_t device) { return device == FOVEA_DEVICE_AMD || device == FOVEA_DEVICE_NVIDIA; },
+      .available =
+          [](const Context* context, std::string* reason) {
+            Target target;
+            Claims claims;
+            return find_backend_on(kSelf, context, &target, &claims, reason);
+          },
+      // A module's claims are its own: without one there are none.
+      .claims =
+          [](Claims* claims) {
+            Target target;
+            std::string reason;
+            return find_backend_on(kSelf, nullptr, &target, claims, &reason);
+          },
+      .support =
+          [](const Context* context, const LayerConfig& config, Reasons* reasons) {
+            Claims claims;
+            return support(kSelf, context, config, &claims, reasons);
+          },
+      .bind = [](Context* context, const LayerConfig& config,
+                 Attention** attention) { return bind(kSelf, context, config, attention); },
+      .preferred = [](const Context& context,
+                      const LayerConfig& config) { return preferred(kSelf, context, config); },
+  };
+}
+
 }  // namespace
 
-constinit const Backend kRocmAttn = {
-    .id = FOVEA_BACKEND_ROCM_ATTN,
-    .name = "ROCM_ATTN",
-    .runs_on = [](foveaDevice_t device) { return device == FOVEA_DEVICE_AMD || device == FOVEA_DEVICE_NVIDIA; },
-    .available = available,
-    // A module's claims are its own: without one there are none.
-    .claims =
-        [](Claims* claims) {
-          Target target;
-          std::string reason;
-          return find_target(nullptr, &target, &reason) && read_claims(*target.table, claims, &reason);
-        },
-    .support = support,
-    .bind = bind,
-};
+constinit const Backend kRocmAttn = backend_of_module<kRocmAttn>(FOVEA_BACKEND_ROCM_ATTN, "ROCM_ATTN");
+constinit const Backend kRocmUnifiedAttn =
+    backend_of_module<kRocmUnifiedAttn>(FOVEA_BACKEND_ROCM_UNIFIED_ATTN, "ROCM_UNIFIED_ATTN");
 
 }  // namespace fovea

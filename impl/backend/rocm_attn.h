@@ -1,4 +1,5 @@
-// ROCM_ATTN: the HIP kernels of a GPU module, driven through its table.
+// ROCM_ATTN and ROCM_UNIFIED_ATTN: the HIP kernels of a GPU module, driven through its table. What tells them apart is
+// the module's to know: here they differ in number and name alone.
 #pragma once
 
 #include "impl/backend/registry.h"
@@ -7,11 +8,13 @@
 namespace fovea {
 
 extern const Backend kRocmAttn;
+extern const Backend kRocmUnifiedAttn;
 
 class RocmAttention final : public Attention {
  public:
   // Takes the kernel over.
-  RocmAttention(Context* context, const LayerConfig& config, FoveaModuleKernel* kernel);
+  RocmAttention(Context* context, const Backend& backend, const Claims& claims, const LayerConfig& config,
+                FoveaModuleKernel* kernel);
 
   foveaStatus_t workspace_size(const foveaMetadataLimits_t& limits, size_t* size) const override;
   foveaStatus_t plan_size(const foveaMetadataLimits_t& limits, size_t* size) const override;

@@ -1,4 +1,4 @@
-// The calls of ROCM_ATTN: arguments are checked as far as the host can see, then the module gets one plain struct.
+// The calls of a module's backend: arguments are checked as far as the host can see, then the module gets one plain struct.
 // Nothing here dereferences a device address, allocates or waits.
 #include "impl/arguments.h"
 #include "impl/backend/rocm_attn.h"
@@ -51,8 +51,9 @@ foveaStatus_t check_reachable(const GpuDevice& gpu, const FoveaModulePointer (&p
 
 }  // namespace
 
-RocmAttention::RocmAttention(Context* context, const LayerConfig& config, FoveaModuleKernel* kernel)
-    : Attention(context, FOVEA_BACKEND_ROCM_ATTN, config), kernel_(kernel), plan_key_(gpu().table().plan_key(kernel)) {}
+RocmAttention::RocmAttention(Context* context, const Backend& backend, const Claims& claims, const LayerConfig& config,
+                             FoveaModuleKernel* kernel)
+    : Attention(context, backend, claims, config), kernel_(kernel), plan_key_(gpu().table().plan_key(kernel)) {}
 
 RocmAttention::~RocmAttention() {
   if (gpu().of_this_process()) gpu().table().kernel_destroy(gpu().context(), kernel_);
@@ -61,7 +62,8 @@ RocmAttention::~RocmAttention() {
 uint64_t RocmAttention::plan_identity(const Metadata& metadata, CausalMode mode) const {
   // FNV-1a over words: enough to tell one plan from the next.
   uint64_t hash = 0xcbf29ce484222325;
-  for (const uint64_t word : {plan_key_, metadata.id(), metadata.generation(), static_cast<uint64_t>(mode)}) {
+  for (const uint64_t word : {static_cast<uint64_t>(backend()), plan_key_, metadata.id(), metadata.generation(),
+                              static_cast<uint64_t>(mode)}) {
     hash = (hash ^ word) * 0x100000001b3;
     hash ^= hash >> 29;
   }
@@ -126,8 +128,7 @@ foveaStatus_t RocmAttention::write_kv_cache(const foveaKvWriteArgs_t& args) cons
 
 foveaStatus_t RocmAttention::forward(const Metadata& metadata, const foveaForwardArgs_t& args) const {
   FOVEA_TRY(gpu().check_process());
-  FOVEA_REQUIRE_ARGUMENT((args.flags & ~static_cast<uint32_t>(FOVEA_FORWARD_PARTIAL_STATE)) == 0,
-                         "flags: 0x%x holds unknown flags", args.flags);
+  FOVEA_TRY(check_forward_flags(args.flags));
   const CommittedBatch* batch = nullptr;
   CausalMode mode = CausalMode::kCausal;
   FOVEA_TRY(open_batch(metadata, args.causal, &batch, &mode));
@@ -145,7 +146,7 @@ foveaStatus_t RocmAttention::forward(const Metadata& metadata, const foveaForwar
     FOVEA_TRY(check_plan_memory(args.plan, args.plan_size, needed));
     FOVEA_REQUIRE_ARGUMENT(metadata.plans().holds(args.plan, plan_identity(metadata, mode)),
                            "plan: not made by foveaAttentionPlan for the committed batch, this causal flag and an "
-                           "attention of equal config");
+                           "attention of equal config and backend");
   }
   FOVEA_TRY(check_reachable(gpu(), {{tensors.query.data, "query"},
                                     {tensors.key.data, "key"},

@@ -92,7 +92,8 @@ bool claims_everything(foveaBackend_t backend, const Case& c) {
   if (c.type == Kind::kDecoder && c.mask != Mask::kCausal) used.push_back(FOVEA_CAPABILITY_NON_CAUSAL);
   if (c.mask == Mask::kMixed) used.push_back(FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL);
   if (c.window_left >= 0) used.push_back(FOVEA_CAPABILITY_SLIDING_WINDOW);
-  if (c.window_right >= 0) used.push_back(FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT);
+  const bool may_be_non_causal = c.type != Kind::kDecoder || c.mask != Mask::kCausal;
+  if (c.window_right >= 0 && may_be_non_causal) used.push_back(FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT);
   if (c.ranges != Ranges::kNone) used.push_back(FOVEA_CAPABILITY_PREFIX_RANGES);
   if (c.softcap > 0) used.push_back(FOVEA_CAPABILITY_LOGITS_SOFT_CAP);
   if (c.alibi == Alibi::kLinear) used.push_back(FOVEA_CAPABILITY_ALIBI);

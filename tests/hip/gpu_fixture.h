@@ -126,11 +126,12 @@ inline foveaMetadataLimits_t small_limits() {
 // A context with everything that a forward of one layer needs.
 class Layer {
  public:
-  explicit Layer(foveaDevice_t device)
+  explicit Layer(foveaDevice_t device, foveaBackend_t backend = FOVEA_BACKEND_AUTO,
+                 Owner<foveaConfig_t> layer = make_config())
       : on_device(device != FOVEA_DEVICE_CPU),
         context(make_context(device)),
-        config(make_config()),
-        attention(make_attention()),
+        config(std::move(layer)),
+        attention(make_attention(backend)),
         metadata(make_metadata()),
         query(on_device, random_floats(kMaxTokens * kQueryHeads * kHeadSize, 1)),
         key_cache(on_device, random_floats(kBlocks * kBlockSize * kKvHeads * kHeadSize, 2)),
@@ -194,15 +195,20 @@ class Layer {
   Buffer<float> query, key_cache, value_cache, output, lse, workspace, plan;
 
   static Owner<foveaConfig_t> make_config() {
+    Owner<foveaConfig_t> config = make_causal_config();
+    EXPECT_FOVEA(foveaConfigSetNonCausal(config.get(), 1));
+    EXPECT_FOVEA(foveaConfigSetPerSequenceCausal(config.get(), 1));
+    EXPECT_FOVEA(foveaConfigSetPrefixRanges(config.get(), FOVEA_PREFIX_RANGES_FULL));
+    return config;
+  }
+  // What a causal-only backend takes.
+  static Owner<foveaConfig_t> make_causal_config() {
     foveaConfig_t config = nullptr;
     EXPECT_FOVEA(foveaConfigCreate(&config));
     EXPECT_FOVEA(foveaConfigSetHeads(config, kQueryHeads, kKvHeads));
     EXPECT_FOVEA(foveaConfigSetHeadSizes(config, kHeadSize, 0));
     EXPECT_FOVEA(
         foveaConfigSetDataTypes(config, FOVEA_DATA_TYPE_F32, FOVEA_DATA_TYPE_NONE, FOVEA_DATA_TYPE_NONE));
-    EXPECT_FOVEA(foveaConfigSetNonCausal(config, 1));
-    EXPECT_FOVEA(foveaConfigSetPerSequenceCausal(config, 1));
-    EXPECT_FOVEA(foveaConfigSetPrefixRanges(config, FOVEA_PREFIX_RANGES_FULL));
     EXPECT_FOVEA(foveaConfigSetLse(config, 1));
     return Owner<foveaConfig_t>(config);
   }
@@ -212,9 +218,9 @@ class Layer {
   static void* aligned(Buffer<float>& buffer) {
     return reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(buffer.data()) + 63) / 64 * 64);
   }
-  Owner<foveaAttention_t> make_attention() const {
+  Owner<foveaAttention_t> make_attention(foveaBackend_t backend) const {
     foveaAttention_t created = nullptr;
-    EXPECT_FOVEA(foveaAttentionCreate(context.get(), config.get(), FOVEA_BACKEND_AUTO, &created));
+    EXPECT_FOVEA(foveaAttentionCreate(context.get(), config.get(), backend, &created));
     return Owner<foveaAttention_t>(created);
   }
   Owner<foveaMetadata_t> make_metadata() const {

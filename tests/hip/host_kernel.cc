@@ -3,12 +3,14 @@
 #include "kernels/hip/module/kernel.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <vector>
 
 #include "kernels/hip/module/claims.h"
 #include "kernels/hip/module/report.h"
+#include "kernels/hip/module/tuning.h"
 #include "tests/hip/fake_runtime/fake_hip.h"
 #include "tests/reference/reference_attention.h"
 #include "tests/reference/reference_cache.h"
@@ -23,16 +25,33 @@ struct FoveaModuleKernel {
 
 namespace fovea::hip {
 
-// The reference computes everything.
-constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
-    {
-        .backend = kBackendRocmAttn,
-        .reserved = 0,
-        .capabilities = (uint64_t{1} << kCapCount) - 1,
-        .data_types = {0x7e, 0x7e, 0x7e, 0},
-        .bounds = {{8, 256, 8, 0, {}}, {8, 256, 8, 0, {}}, {16, 1 << 30, 16, 0, {}}, {1, 65536, 1, 0, {}}},
-    },
+namespace {
+
+constexpr FoveaModuleClaims claims_of(int32_t backend, uint64_t capabilities) {
+  return {
+      .backend = backend,
+      .reserved = 0,
+      .capabilities = capabilities,
+      .data_types = {0x7e, 0x7e, 0x7e, 0},
+      .bounds = {{8, 256, 8, 0, {}}, {8, 256, 8, 0, {}}, {16, 1 << 30, 16, 0, {}}, {1, 65536, 1, 0, {}}},
+  };
+}
+constexpr uint64_t kAllCapabilities = (uint64_t{1} << kCapCount) - 1;
+
+constexpr TuningLine kTuningLines[] = {
+    {"gfx90a", TypeClass::k16Bit, TypeClass::kFp8, 64, 128},
+    {"gfx942", TypeClass::k16Bit, TypeClass::k16Bit, 128, 128},
 };
+
+}  // namespace
+
+// The reference computes everything; the second backend leaves out what the shipped one does.
+constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
+    claims_of(kBackendRocmAttn, kAllCapabilities),
+    claims_of(kBackendRocmUnifiedAttn, kAllCapabilities & ~kNotUnified),
+};
+
+constexpr std::span<const TuningLine> kTuning = kTuningLines;
 
 namespace {
 
@@ -43,7 +62,7 @@ struct PlanHeader {
   uint32_t magic;
   int32_t num_seqs;
   int32_t causal;
-  int32_t reserved;
+  int32_t next_seq;  // counted by forwards of the persistent kernel, which leave 0 behind
   uint64_t plan_key;
 };
 
@@ -111,6 +130,10 @@ void make_plan(const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch, v
   for (int32_t s = 0; s < batch.num_seqs; ++s) flags[s] = is_good(kernel.layer, batch, s, true, -1) ? 1 : 0;
 }
 
+void count_seqs(char* plan, int32_t next_seq) {
+  std::memcpy(plan + offsetof(PlanHeader, next_seq), &next_seq, sizeof(next_seq));
+}
+
 size_t plan_bytes(int32_t num_seqs) {
   return sizeof(PlanHeader) + static_cast<size_t>(num_seqs) * sizeof(int32_t);
 }
@@ -118,11 +141,11 @@ size_t plan_bytes(int32_t num_seqs) {
 void compute(const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch, const FoveaModuleForward& forward) {
   const FoveaModuleLayer& layer = kernel.layer;
   if (forward.plan == nullptr) make_plan(kernel, batch, forward.workspace);
-  const void* plan = forward.plan == nullptr ? forward.workspace : forward.plan;
+  auto* plan = static_cast<char*>(forward.plan == nullptr ? forward.workspace : const_cast<void*>(forward.plan));
   PlanHeader header;
   std::memcpy(&header, plan, sizeof(header));
-  const auto* planned = reinterpret_cast<const int32_t*>(static_cast<const char*>(plan) + sizeof(header));
-  const bool plan_fits = header.magic == kMagic && header.num_seqs == batch.num_seqs &&
+  const auto* planned = reinterpret_cast<const int32_t*>(plan + sizeof(header));
+  const bool plan_fits = header.magic == kMagic && header.num_seqs == batch.num_seqs && header.next_seq == 0 &&
                          header.causal == batch.causal && header.plan_key == kernel.plan_key;
 
   ref::Problem problem;
@@ -165,6 +188,7 @@ void compute(const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch, con
     const bool good = plan_fits && planned[s] == 1 &&
                       is_good(layer, batch, s, forward.key.data != nullptr, forward.key_cache.num_blocks);
     if (!good) offend(batch, s);
+    if (layer.backend == kBackendRocmUnifiedAttn) count_seqs(plan, s + 1);
     bad[s] = good ? 0 : 1;
     const int32_t end = std::max(batch.query_start_loc[s + 1], problem.query_start_loc.back());
     problem.query_start_loc.push_back(std::min(end, batch.num_tokens));
@@ -175,6 +199,8 @@ void compute(const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch, con
     problem.range_start_loc.assign(batch.range_start_loc, batch.range_start_loc + batch.num_seqs + 1);
     problem.ranges.assign(batch.ranges, batch.ranges + 2 * problem.range_start_loc.back());
   }
+
+  if (layer.backend == kBackendRocmUnifiedAttn) count_seqs(plan, 0);
 
   const ref::Result result = ref::attention(problem);
   const double nan = std::numeric_limits<double>::quiet_NaN();

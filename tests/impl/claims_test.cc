@@ -90,6 +90,24 @@ TEST(Claims, WhatIsClaimedIsNotRefused) {
   }
 }
 
+TEST(Claims, TheRightSideOfAWindowCountsForNonCausalRowsOnly) {
+  Claims claims = claims_of_nothing();
+  claims.capabilities = ~(uint64_t{1} << FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT);
+  for (uint32_t& types : claims.data_types) types = ~0u;
+  for (Bounds& bounds : claims.bounds) bounds = {1, 1 << 20, 1, 0, {}};
+  LayerConfig config = config_with_everything();
+  const auto sentences = [&] {
+    Reasons reasons;
+    check_claims(config, claims, &reasons);
+    return reasons.joined("; ");
+  };
+  EXPECT_EQ(sentences(), "sliding window not supported: right side");
+  config.non_causal = config.per_sequence_causal = false;
+  EXPECT_EQ(sentences(), "");
+  config.attention_type = FOVEA_ATTENTION_ENCODER;
+  EXPECT_EQ(sentences(), "sliding window not supported: right side");
+}
+
 TEST(Claims, Bounds) {
   const Bounds range = {16, 64, 16, 0, {}};
   EXPECT_TRUE(range.contains(16));

@@ -67,6 +67,10 @@ static void check_layer(const char* a, const FoveaModuleLayer* b, FoveaModuleRea
   (void)a, (void)b;
   reasons.add(reasons.user, 18, "number of heads not supported: on paper there are none");
 }
+static int32_t preferred(const char* a, const FoveaModuleLayer* b) {
+  (void)a, (void)b;
+  return 0;
+}
 static int32_t memory_create(FoveaModuleContext* a, size_t b, FoveaModuleMemory** c, void** d,
                              FoveaModuleMessage message) {
   (void)a, (void)b, (void)c, (void)d;
@@ -147,6 +151,7 @@ const FoveaModuleTable TABLE_NAME = {
     .device_count = device_count,
     .device_info = device_info,
     .check_layer = check_layer,
+    .preferred = preferred,
     .context_create = context_create,
     .context_destroy = context_destroy,
     .synchronize = synchronize,

@@ -39,6 +39,8 @@ constexpr Backend kCausalOnly = {kFirst, "CAUSAL_ONLY", on_cpu, is_there, no_cla
 constexpr Backend kTakesAll = {kSecond, "TAKES_ALL", on_cpu, is_there, no_claims, takes_all, no_bind};
 constexpr Backend kTakesNone = {kSecond, "TAKES_NONE", on_cpu, is_there, no_claims, takes_none, no_bind};
 constexpr Backend kOnGpu = {kElsewhere, "ON_GPU", on_gpu, is_there, no_claims, takes_all, no_bind};
+constexpr Backend kOften = {kElsewhere, "OFTEN", on_cpu, is_there, no_claims, causal_only, no_bind,
+                            [](const Context&, const LayerConfig& config) { return config.head_size == 64; }};
 constexpr Backend kNotThere = {kMissing, "NOT_THERE", on_cpu, not_there, no_claims, takes_all, no_bind};
 
 class SelectTest : public testing::Test {
@@ -46,10 +48,10 @@ class SelectTest : public testing::Test {
   void SetUp() override { unsetenv("FOVEA_BACKEND"); }
   void TearDown() override { unsetenv("FOVEA_BACKEND"); }
 
-  static LayerConfig config(bool non_causal) {
+  LayerConfig config(bool non_causal) const {
     LayerConfig config;
     config.num_query_heads = config.num_kv_heads = 2;
-    config.head_size = 64;
+    config.head_size = head_size;
     config.query_type = FOVEA_DATA_TYPE_F32;
     config.non_causal = non_causal;
     return config;
@@ -67,6 +69,7 @@ class SelectTest : public testing::Test {
   }
 
   Owner<Context> context = make_context(1);
+  int32_t head_size = 64;
   const Backend* chosen = nullptr;
 };
 
@@ -77,6 +80,24 @@ TEST_F(SelectTest, AutoTakesTheFirstThatCan) {
   EXPECT_EQ(chosen, &kTakesAll);
   ASSERT_EQ(select({&kNotThere, &kTakesAll}, true, FOVEA_BACKEND_AUTO), FOVEA_STATUS_SUCCESS);
   EXPECT_EQ(chosen, &kTakesAll);
+}
+
+TEST_F(SelectTest, AutoPrefersWhatIsKnownToBeFaster) {
+  ASSERT_EQ(select({&kTakesAll, &kOften, &kCausalOnly}, false, FOVEA_BACKEND_AUTO), FOVEA_STATUS_SUCCESS);
+  EXPECT_EQ(chosen, &kOften);
+  ASSERT_EQ(select({&kTakesAll, &kOften, &kCausalOnly}, true, FOVEA_BACKEND_AUTO), FOVEA_STATUS_SUCCESS);
+  EXPECT_EQ(chosen, &kTakesAll) << "what cannot serve a config is not preferred for it";
+  head_size = 128;
+  ASSERT_EQ(select({&kTakesAll, &kOften}, false, FOVEA_BACKEND_AUTO), FOVEA_STATUS_SUCCESS);
+  EXPECT_EQ(chosen, &kTakesAll);
+  ASSERT_EQ(select({&kOften, &kTakesAll}, false, FOVEA_BACKEND_AUTO), FOVEA_STATUS_SUCCESS);
+  EXPECT_EQ(chosen, &kOften) << "the first is taken without preference, too";
+  head_size = 64;
+  ASSERT_EQ(select({&kTakesAll, &kOften}, false, kSecond), FOVEA_STATUS_SUCCESS);
+  EXPECT_EQ(chosen, &kTakesAll) << "an explicit request wins";
+  setenv("FOVEA_BACKEND", "takes_all", 1);
+  ASSERT_EQ(select({&kTakesAll, &kOften}, false, FOVEA_BACKEND_AUTO), FOVEA_STATUS_SUCCESS);
+  EXPECT_EQ(chosen, &kTakesAll) << "the environment replaces AUTO with its preferences";
 }
 
 TEST_F(SelectTest, AFailureListsTheConfigAndEveryBackendWithAllReasons) {

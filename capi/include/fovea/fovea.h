@@ -421,8 +421,9 @@ FOVEA_API foveaStatus_t foveaConfigSetBatchInvariant(foveaConfig_t config, int32
 /** Backends. Each is one entry of an ordered registry; foveaGetBackend enumerates those this library knows. */
 typedef enum foveaBackend_t {
   FOVEA_BACKEND_AUTO = 0,
-  FOVEA_BACKEND_ROCM_ATTN = 1, /**< HIP kernels in libfovea_hip_amd.so or libfovea_hip_nvidia.so */
-  FOVEA_BACKEND_CPU_ATTN = 3,  /**< in the core library; always available */
+  FOVEA_BACKEND_ROCM_ATTN = 1,         /**< HIP kernels in libfovea_hip_amd.so or libfovea_hip_nvidia.so */
+  FOVEA_BACKEND_ROCM_UNIFIED_ATTN = 2, /**< in the same modules: one kernel for prefill and decode, causal only */
+  FOVEA_BACKEND_CPU_ATTN = 3,          /**< in the core library; always available */
   FOVEA_BACKEND_MAX_ENUM = 0x7fffffff
 } foveaBackend_t;
 
@@ -802,7 +803,11 @@ typedef struct foveaPlanArgs_t {
 
 /**
  * Turns committed metadata into a work list, once per step instead of once per layer. The plan serves every attention of
- * equal config on the same context until the metadata changes. Optional: a forward without a plan makes its own.
+ * equal config and backend on the same context until the metadata changes. Optional: a forward without a plan makes its
+ * own.
+ *
+ * Forwards of ROCM_UNIFIED_ATTN count in the plan while they run: those that share one must follow one another on the
+ * device, on one stream or ordered by events. The other backends only read it.
  *
  * Never allocates, blocks or synchronises.
  * @return SUCCESS, INVALID_ARGUMENT, INVALID_STATE (nothing committed), WORKSPACE_TOO_SMALL, NOT_SUPPORTED (non-causal

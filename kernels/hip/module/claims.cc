@@ -18,6 +18,9 @@ constexpr uint32_t kInputTypes = bits({kTypeF16, kTypeBF16, kTypeE4M3FN, kTypeE4
 constexpr uint32_t kOutputTypes = kInputTypes | bits({kTypeF32});
 constexpr uint64_t kAllCapabilities = (uint64_t{1} << kCapCount) - 1;
 
+// The sizes that have a tile in the unified kernel.
+constexpr FoveaModuleBounds kUnifiedHeadSizes = {32, 256, 8, 0, {}};
+
 }  // namespace
 
 constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
@@ -30,6 +33,19 @@ constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
             {
                 {8, 256, 8, 0, {}},        // head_size
                 {8, 256, 8, 0, {}},        // head_size_v
+                {16, 1 << 30, 16, 0, {}},  // block_size
+                {1, 65536, 1, 0, {}},      // query heads per KV head
+            },
+    },
+    {
+        .backend = kBackendRocmUnifiedAttn,
+        .reserved = 0,
+        .capabilities = kAllCapabilities & ~kNotUnified,
+        .data_types = {kInputTypes, kInputTypes, kOutputTypes, 0},
+        .bounds =
+            {
+                kUnifiedHeadSizes,         // head_size
+                kUnifiedHeadSizes,         // head_size_v
                 {16, 1 << 30, 16, 0, {}},  // block_size
                 {1, 65536, 1, 0, {}},      // query heads per KV head
             },

@@ -34,6 +34,7 @@ enum DataTypeNumber : int32_t {
 
 // foveaBackend_t
 inline constexpr int32_t kBackendRocmAttn = 1;
+inline constexpr int32_t kBackendRocmUnifiedAttn = 2;
 
 // foveaAttentionType_t, foveaKvCacheLayout_t, foveaAlibi_t, foveaPrefixRanges_t, foveaKvScales_t
 enum AttentionTypeNumber : int32_t { kDecoder = 0, kEncoder = 1, kEncoderDecoder = 2 };

@@ -229,6 +229,9 @@ void check_layer(const char*, const FoveaModuleLayer& layer, FoveaModuleReasons 
 
 int32_t kernel_create(FoveaModuleContext& context, const FoveaModuleLayer& config, FoveaModuleKernel** out,
                       FoveaModuleMessage message) {
+  if (config.backend == kBackendRocmUnifiedAttn) {
+    return report(message, kNotSupported, "ROCM_UNIFIED_ATTN: its kernel is not in this build");
+  }
   FoveaModuleKernel made = {};
   made.config = config;
   made.layer = {.num_query_heads = config.num_query_heads,

@@ -9,6 +9,7 @@
 #include "kernels/hip/module/context.h"
 #include "kernels/hip/module/kernel.h"
 #include "kernels/hip/module/report.h"
+#include "kernels/hip/module/tuning.h"
 
 namespace fovea::hip {
 namespace {
@@ -72,6 +73,8 @@ const FoveaModuleTable fovea_module_table = {
     .device_info = device_info,
     .check_layer = [](const char* architecture, const FoveaModuleLayer* layer,
                       FoveaModuleReasons reasons) { check_layer(architecture, *layer, reasons); },
+    .preferred = [](const char* architecture,
+                    const FoveaModuleLayer* layer) { return preferred(architecture, *layer); },
 
     .context_create =
         [](int32_t ordinal, FoveaModuleContext** context, FoveaModuleMessage message) {

@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-#define FOVEA_MODULE_ABI_VERSION 1
+#define FOVEA_MODULE_ABI_VERSION 2
 #define FOVEA_MODULE_SYMBOL "fovea_module_table"
 
 /* Where a failing function leaves its sentence: `size` bytes, the NUL included. */
@@ -170,7 +170,9 @@ typedef struct FoveaModuleForward {
   const float* sinks;        /* [num_query_heads]; NULL for partial states */
   void* workspace;           /* of the size that workspace_size gave for this batch, a multiple of 64 bytes */
   size_t workspace_size;
-  const void* plan; /* made for this batch and mask by a kernel of equal plan key; NULL: made in the workspace */
+  /* Made for this batch and mask by a kernel of equal plan key; NULL: made in the workspace. Never changed by
+   * ROCM_ATTN; ROCM_UNIFIED_ATTN counts in it while it runs, so its forwards of one plan come one after another. */
+  const void* plan;
 } FoveaModuleForward;
 
 typedef struct FoveaModuleMerge {
@@ -214,6 +216,9 @@ typedef struct FoveaModuleTable {
   int32_t (*device_info)(int32_t ordinal, FoveaModuleDeviceInfo* info, FoveaModuleMessage message);
   /* Adds what speaks against a layer on an architecture beyond the claims; nothing where it can be computed. */
   void (*check_layer)(const char* architecture, const FoveaModuleLayer* layer, FoveaModuleReasons reasons);
+  /* 1 if AUTO should take the layer's backend although one that is listed before it can serve the layer as well. Asked
+   * only of layers against which check_layer has nothing. */
+  int32_t (*preferred)(const char* architecture, const FoveaModuleLayer* layer);
 
   int32_t (*context_create)(int32_t ordinal, FoveaModuleContext** context, FoveaModuleMessage message);
   void (*context_destroy)(FoveaModuleContext* context);
@@ -242,7 +247,7 @@ typedef struct FoveaModuleTable {
   int32_t (*kernel_create)(FoveaModuleContext* context, const FoveaModuleLayer* layer, FoveaModuleKernel** kernel,
                            FoveaModuleMessage message);
   void (*kernel_destroy)(FoveaModuleContext* context, FoveaModuleKernel* kernel);
-  /* Kernels of equal keys share plans. */
+  /* Kernels of one backend and equal keys share plans. */
   uint64_t (*plan_key)(const FoveaModuleKernel* kernel);
   int32_t (*workspace_size)(const FoveaModuleKernel* kernel, const FoveaModuleLimits* limits, size_t* size,
                             FoveaModuleMessage message);
