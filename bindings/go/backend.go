@@ -10,9 +10,10 @@ import (
 type Backend int32
 
 const (
-	BackendAuto     Backend = 0 // the first that can serve a config
-	BackendROCmAttn Backend = 1 // HIP kernels in a module that is loaded on demand
-	BackendCPUAttn  Backend = 3 // in the core library; always available
+	BackendAuto            Backend = 0 // the library chooses one that can serve a config
+	BackendROCmAttn        Backend = 1 // HIP kernels in a module that is loaded on demand
+	BackendROCmUnifiedAttn Backend = 2 // in the same module: one kernel for prefill and decode, causal only
+	BackendCPUAttn         Backend = 3 // in the core library; always available
 )
 
 // Capability is a feature that a backend may or may not have.

@@ -53,6 +53,7 @@ func TestConstantsAreThoseOfTheHeader(t *testing.T) {
 	same("DeviceNVIDIA", int(DeviceNVIDIA), int(capi.FOVEA_DEVICE_NVIDIA))
 	same("BackendAuto", int(BackendAuto), int(capi.FOVEA_BACKEND_AUTO))
 	same("BackendROCmAttn", int(BackendROCmAttn), int(capi.FOVEA_BACKEND_ROCM_ATTN))
+	same("BackendROCmUnifiedAttn", int(BackendROCmUnifiedAttn), int(capi.FOVEA_BACKEND_ROCM_UNIFIED_ATTN))
 	same("BackendCPUAttn", int(BackendCPUAttn), int(capi.FOVEA_BACKEND_CPU_ATTN))
 	same("CapabilityEncoderDecoder", int(CapabilityEncoderDecoder), int(capi.FOVEA_CAPABILITY_ENCODER_DECODER))
 	same("Decoder", int(Decoder), int(capi.FOVEA_ATTENTION_DECODER))

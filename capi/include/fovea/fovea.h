@@ -592,8 +592,8 @@ FOVEA_API void foveaReportDestroy(foveaReport_t report);
 /**
  * Chooses the backend for a config on a context's device.
  *
- * AUTO takes the first backend in order of preference that can serve it; the environment variable FOVEA_BACKEND replaces
- * AUTO only. An explicit request that cannot be served fails: there is no silent fall-back.
+ * AUTO takes the first backend in the registry's order that can serve it, unless a later one that also can is known from
+ * measurements to be faster for it; the environment variable FOVEA_BACKEND replaces AUTO only. An explicit request that cannot be served fails: there is no silent fall-back.
  *
  * @param context   the context.
  * @param config    the config.

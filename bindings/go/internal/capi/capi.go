@@ -145,6 +145,7 @@ extern swig_intgo _wrap_foveaConfigSetKvScales_capi_00cb3ff236c9ce67(uintptr_t a
 extern swig_intgo _wrap_foveaConfigSetBatchInvariant_capi_00cb3ff236c9ce67(uintptr_t arg1, int arg2);
 extern swig_intgo _wrap_FOVEA_BACKEND_AUTO_capi_00cb3ff236c9ce67(void);
 extern swig_intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_00cb3ff236c9ce67(void);
+extern swig_intgo _wrap_FOVEA_BACKEND_ROCM_UNIFIED_ATTN_capi_00cb3ff236c9ce67(void);
 extern swig_intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_00cb3ff236c9ce67(void);
 extern swig_intgo _wrap_FOVEA_CAPABILITY_NON_CAUSAL_capi_00cb3ff236c9ce67(void);
 extern swig_intgo _wrap_FOVEA_CAPABILITY_PER_SEQUENCE_CAUSAL_capi_00cb3ff236c9ce67(void);
@@ -1185,6 +1186,13 @@ func _swig_getFOVEA_BACKEND_ROCM_ATTN() (_swig_ret int32) {
 }
 
 var FOVEA_BACKEND_ROCM_ATTN int32 = _swig_getFOVEA_BACKEND_ROCM_ATTN()
+func _swig_getFOVEA_BACKEND_ROCM_UNIFIED_ATTN() (_swig_ret int32) {
+	var swig_r int32
+	swig_r = (int32)(C._wrap_FOVEA_BACKEND_ROCM_UNIFIED_ATTN_capi_00cb3ff236c9ce67())
+	return swig_r
+}
+
+var FOVEA_BACKEND_ROCM_UNIFIED_ATTN int32 = _swig_getFOVEA_BACKEND_ROCM_UNIFIED_ATTN()
 func _swig_getFOVEA_BACKEND_CPU_ATTN() (_swig_ret int32) {
 	var swig_r int32
 	swig_r = (int32)(C._wrap_FOVEA_BACKEND_CPU_ATTN_capi_00cb3ff236c9ce67())

@@ -1565,6 +1565,18 @@ intgo _wrap_FOVEA_BACKEND_ROCM_ATTN_capi_00cb3ff236c9ce67() {
 }
 
 
+intgo _wrap_FOVEA_BACKEND_ROCM_UNIFIED_ATTN_capi_00cb3ff236c9ce67() {
+  enum foveaBackend_t result;
+  intgo _swig_go_result;
+  
+  
+  result = FOVEA_BACKEND_ROCM_UNIFIED_ATTN;
+  
+  _swig_go_result = (intgo)result; 
+  return _swig_go_result;
+}
+
+
 intgo _wrap_FOVEA_BACKEND_CPU_ATTN_capi_00cb3ff236c9ce67() {
   enum foveaBackend_t result;
   intgo _swig_go_result;

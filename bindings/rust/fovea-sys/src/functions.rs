@@ -285,8 +285,8 @@ Returns SUCCESS, INVALID_ARGUMENT (index out of range).*/
     pub fn foveaReportDestroy(report: foveaReport_t);
     /**Chooses the backend for a config on a context's device.
 
-AUTO takes the first backend in order of preference that can serve it; the environment variable FOVEA_BACKEND replaces
-AUTO only. An explicit request that cannot be served fails: there is no silent fall-back.
+AUTO takes the first backend in the registry's order that can serve it, unless a later one that also can is known from
+measurements to be faster for it; the environment variable FOVEA_BACKEND replaces AUTO only. An explicit request that cannot be served fails: there is no silent fall-back.
 
 * `context`: the context.
 * `config`: the config.
@@ -477,7 +477,11 @@ Returns SUCCESS, INVALID_ARGUMENT, VERSION_MISMATCH.*/
         size: *mut usize,
     ) -> foveaStatus_t;
     /**Turns committed metadata into a work list, once per step instead of once per layer. The plan serves every attention of
-equal config on the same context until the metadata changes. Optional: a forward without a plan makes its own.
+equal config and backend on the same context until the metadata changes. Optional: a forward without a plan makes its
+own.
+
+Forwards of ROCM_UNIFIED_ATTN count in the plan while they run: those that share one must follow one another on the
+device, on one stream or ordered by events. The other backends only read it.
 
 Never allocates, blocks or synchronises.
 

@@ -403,6 +403,8 @@ impl foveaBackend_t {
     pub const FOVEA_BACKEND_AUTO: foveaBackend_t = foveaBackend_t(0);
     ///HIP kernels in libfovea_hip_amd.so or libfovea_hip_nvidia.so
     pub const FOVEA_BACKEND_ROCM_ATTN: foveaBackend_t = foveaBackend_t(1);
+    ///in the same modules: one kernel for prefill and decode, causal only
+    pub const FOVEA_BACKEND_ROCM_UNIFIED_ATTN: foveaBackend_t = foveaBackend_t(2);
     ///in the core library; always available
     pub const FOVEA_BACKEND_CPU_ATTN: foveaBackend_t = foveaBackend_t(3);
     pub const FOVEA_BACKEND_MAX_ENUM: foveaBackend_t = foveaBackend_t(2147483647);

@@ -17,6 +17,8 @@ newtype! {
         AUTO = FOVEA_BACKEND_AUTO,
         /// HIP kernels, on AMD or NVIDIA GPUs.
         ROCM_ATTN = FOVEA_BACKEND_ROCM_ATTN,
+        /// HIP kernels in the same module as [`Backend::ROCM_ATTN`]: one kernel for prefill and decode, causal only.
+        ROCM_UNIFIED_ATTN = FOVEA_BACKEND_ROCM_UNIFIED_ATTN,
         /// In the library itself; always available.
         CPU_ATTN = FOVEA_BACKEND_CPU_ATTN,
     }

@@ -9,11 +9,14 @@ import org.libfovea.capi.foveaBounds_t;
 
 /** One way of computing attention. A library may know backends that this version of the binding has no constant for. */
 public final class Backend {
-  /** The first backend that can serve a config. */
+  /** The library chooses one that can serve a config. */
   public static final Backend AUTO = new Backend(0);
 
   /** HIP kernels in a module that is loaded on demand. */
   public static final Backend ROCM_ATTN = new Backend(1);
+
+  /** In the same module: one kernel for prefill and decode, causal only. */
+  public static final Backend ROCM_UNIFIED_ATTN = new Backend(2);
 
   /** In the core library; always available. */
   public static final Backend CPU_ATTN = new Backend(3);
@@ -24,7 +27,7 @@ public final class Backend {
     this.value = value;
   }
 
-  /** The backends that this library knows, available or not, in order of preference. */
+  /** The backends that this library knows, available or not, in the order in which it asks them. */
   public static List<Backend> all() {
     int[] count = new int[1];
     Capi.foveaGetBackendCount(count);

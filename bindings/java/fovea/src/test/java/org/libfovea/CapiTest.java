@@ -134,6 +134,7 @@ class CapiTest {
     same(ReasonCode.values(), "FOVEA_REASON_");
     assertEquals(CapiConstants.FOVEA_BACKEND_AUTO, Backend.AUTO.value);
     assertEquals(CapiConstants.FOVEA_BACKEND_ROCM_ATTN, Backend.ROCM_ATTN.value);
+    assertEquals(CapiConstants.FOVEA_BACKEND_ROCM_UNIFIED_ATTN, Backend.ROCM_UNIFIED_ATTN.value);
     assertEquals(CapiConstants.FOVEA_BACKEND_CPU_ATTN, Backend.CPU_ATTN.value);
     assertEquals(CapiConstants.FOVEA_MAX_DIMS, Tensor.MAX_DIMS);
     assertEquals(CapiConstants.FOVEA_MEMORY_HOST, 0);

@@ -59,6 +59,7 @@ public interface CapiConstants {
   // foveaBackend_t 
   public final static int FOVEA_BACKEND_AUTO = 0;
   public final static int FOVEA_BACKEND_ROCM_ATTN = 1;
+  public final static int FOVEA_BACKEND_ROCM_UNIFIED_ATTN = 2;
   public final static int FOVEA_BACKEND_CPU_ATTN = 3;
 
   // foveaCapability_t 
