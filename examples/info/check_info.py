@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""check_info.py FOVEA_INFO HEADER SUPPORT_TABLE: what fovea-info prints is complete, and docs/support.md is fresh."""
+"""check_info.py FOVEA_INFO HEADER: what fovea-info prints is complete."""
 import json
 import os
 import re
 import subprocess
 import sys
 
-program, header, support_table = sys.argv[1:4]
+program, header = sys.argv[1:3]
 
 
 def run(*arguments, expect=0, **variables):
@@ -55,8 +55,4 @@ assert [b["name"] for b in json.loads(run("--json", "cpu_attn"))["backends"]] ==
 assert "CPU_ATTN" in run("NOBODY", expect=2)
 assert "unknown option" in run("--nothing", expect=2)
 
-with open(support_table, encoding="utf-8") as file:
-    committed = file.read()
-if run("--markdown", "CPU_ATTN") != committed:
-    sys.exit("docs/support.md is stale: build the target fovea_support_table")
 print(f"{len(backends)} backends, {len(capabilities)} capabilities")

@@ -28,7 +28,7 @@ constexpr Named kCapabilityMeanings[] = {
     {FOVEA_CAPABILITY_SLIDING_WINDOW_RIGHT, "", "sliding window to the right, for non-causal rows"},
     {FOVEA_CAPABILITY_PREFIX_RANGES, "", "ranges of positions that see each other (multimodal prefixes)"},
     {FOVEA_CAPABILITY_LOGITS_SOFT_CAP, "", "soft cap on the scores"},
-    {FOVEA_CAPABILITY_ALIBI, "", "ALiBi, linear, causal and non-causal"},
+    {FOVEA_CAPABILITY_ALIBI, "", "ALiBi, linear"},
     {FOVEA_CAPABILITY_ALIBI_SQRT, "", "ALiBi, square root"},
     {FOVEA_CAPABILITY_SINKS, "", "attention sinks"},
     {FOVEA_CAPABILITY_LSE, "", "log-sum-exp of each row"},
