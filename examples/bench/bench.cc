@@ -9,6 +9,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench_case.h"
@@ -22,10 +23,12 @@ const char kUsage[] =
     "\n"
     "Without a shape, runs a suite; with --query-len, one case.\n"
     "  --device NAME       cpu (default), gpu, amd or nvidia; gpu:1 is the second GPU\n"
-    "  --suite NAME        prefill, decode, dflash or all (default all); a GPU has larger cases, bf16 alone\n"
+    "  --suite NAME        prefill, decode, dflash, on a GPU also mixed, or all (default all); a GPU has larger cases, bf16 alone\n"
+    "  --backend NAME      e.g. ROCM_UNIFIED_ATTN; a case that it cannot serve says why (AUTO)\n"
     "  --seqs N            sequences (1)\n"
     "  --query-len N       query tokens of each sequence\n"
     "  --context N         tokens before them (0)\n"
+    "  --second N/Q/C      and N sequences of Q query tokens on C (none)\n"
     "  --heads Q/KV        query and KV heads (32/8)\n"
     "  --head-size N       (128)\n"
     "  --block-size N      (16)\n"
@@ -109,7 +112,22 @@ std::vector<BenchCase> gpu_suite(const std::string& name) {
     cases.push_back(make_case("prefill 1x8192 non-causal, dense", 1, 8192, 0, false, true));
     cases.push_back(make_case("chunk 2048 on 8192, causal, paged", 1, 2048, 8192, true, false));
   }
-  if (cases.empty()) fail("--suite: '" + name + "' is not one of prefill, decode, dflash, all");
+  if (all || name == "mixed") {
+    for (const auto& [title, context] : {std::pair("mixed 60 decodes of 2048, 4 x 512 on 0", 0),
+                                         std::pair("mixed 60 decodes of 2048, 4 x 512 on 2048", 2048)}) {
+      BenchCase b = make_case(title, 60, 1, 2047, true, false);
+      b.second_num_seqs = 4;
+      b.second_query_len = 512;
+      b.second_context_len = context;
+      cases.push_back(b);
+    }
+    BenchCase b = make_case("mixed 16 decodes of 8192, 1 x 2048 on 2048", 16, 1, 8191, true, false);
+    b.second_num_seqs = 1;
+    b.second_query_len = 2048;
+    b.second_context_len = 2048;
+    cases.push_back(b);
+  }
+  if (cases.empty()) fail("--suite: '" + name + "' is not one of prefill, decode, dflash, mixed, all");
   return cases;
 }
 
@@ -169,7 +187,7 @@ void run_on_gpu(foveaContext_t context, const foveaContextInfo_t& about, const s
   } else {
     std::printf("matrix product: not measured, its column is left out (no BLAS library found)\n\n");
   }
-  std::printf("%-36s %-5s %-11s %10s %10s %9s %8s %9s", "case", "dtype", "cache", "median us", "min us", "TFLOP/s", "GB/s",
+  std::printf("%-42s %-5s %-11s %10s %10s %9s %8s %9s", "case", "dtype", "cache", "median us", "min us", "TFLOP/s", "GB/s",
               "of read");
   if (yard.matrix_flops > 0) std::printf(" %10s", "of product");
   std::printf(" %8s\n", "plan us");
@@ -177,7 +195,7 @@ void run_on_gpu(foveaContext_t context, const foveaContextInfo_t& about, const s
     // Data sets of at least this much in turn: beyond every cache.
     constexpr double kColdBytes = 1.5e9;
     const foveaDataType_t cache = b.cache_dtype == FOVEA_DATA_TYPE_NONE ? b.dtype : b.cache_dtype;
-    std::printf("%-36s %-5s %-11s ", b.name.c_str(), foveaDataTypeName(b.dtype),
+    std::printf("%-42s %-5s %-11s ", b.name.c_str(), foveaDataTypeName(b.dtype),
                 b.dense && b.context_len == 0 ? "-" : foveaDataTypeName(cache));
     try {
       const BenchResult r = run_case(context, b, repeats, kColdBytes, &gpu);
@@ -229,6 +247,15 @@ int main(int argc, char** argv) {
       is_custom = true;
     } else if (option == "--context") {
       custom.context_len = number(0, 1 << 24);
+    } else if (option == "--second") {
+      const char* text = value();
+      if (std::sscanf(text, "%d/%d/%d", &custom.second_num_seqs, &custom.second_query_len, &custom.second_context_len) != 3 ||
+          custom.second_num_seqs < 0 || custom.second_query_len < 0 || custom.second_context_len < 0) {
+        fail(std::string("--second: '") + text + "' is not of the form N/Q/C");
+      }
+    } else if (option == "--backend") {
+      const char* text = value();
+      if (foveaBackendFromName(text, &custom.backend) != FOVEA_STATUS_SUCCESS) fail(foveaGetLastErrorMessage());
     } else if (option == "--heads") {
       const char* text = value();
       if (std::sscanf(text, "%d/%d", &custom.num_query_heads, &custom.num_kv_heads) != 2) {
@@ -274,11 +301,13 @@ int main(int argc, char** argv) {
       b.batch_invariant = custom.batch_invariant;
       b.block_size = custom.block_size;
       b.graph = b.graph || custom.graph;
+      b.backend = custom.backend;
       cases.push_back(b);
     }
   } else {
     for (BenchCase b : suite(suite_name)) {
       b.cache_dtype = custom.cache_dtype;
+      b.backend = custom.backend;
       b.batch_invariant = custom.batch_invariant;
       for (const foveaDataType_t dtype : {FOVEA_DATA_TYPE_F32, FOVEA_DATA_TYPE_BF16}) {
         b.dtype = has_dtype ? custom.dtype : dtype;

@@ -143,11 +143,22 @@ std::vector<double> time_on_gpu(const GpuRuntime& gpu, int samples, int copies, 
   return seconds;
 }
 
-double visible_pairs(const BenchCase& b) {
-  const double len = b.query_len + b.context_len;
+struct Sequence {
+  int32_t query_len;
+  int32_t seq_len;
+};
+
+std::vector<Sequence> sequences_of(const BenchCase& b) {
+  std::vector<Sequence> all(static_cast<size_t>(b.num_seqs), {b.query_len, b.query_len + b.context_len});
+  all.insert(all.end(), static_cast<size_t>(b.second_num_seqs), {b.second_query_len, b.second_query_len + b.second_context_len});
+  return all;
+}
+
+double visible_pairs(const BenchCase& b, const Sequence& s) {
+  const double len = s.seq_len;
   double pairs = 0;
-  for (int32_t i = 0; i < b.query_len; ++i) {
-    const double p = b.context_len + i;
+  for (int32_t i = 0; i < s.query_len; ++i) {
+    const double p = s.seq_len - s.query_len + i;
     const double end = b.causal ? p + 1 : len;
     const double begin = b.window_left < 0 ? 0 : std::max(0.0, p - b.window_left);
     pairs += std::max(0.0, end - begin);
@@ -173,10 +184,17 @@ std::vector<char> random_values(foveaDataType_t dtype) {
 BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, double cold_bytes, const GpuRuntime* gpu) {
   void* const stream = gpu == nullptr ? nullptr : gpu->stream();
   const foveaDataType_t cache_dtype = b.cache_dtype == FOVEA_DATA_TYPE_NONE ? b.dtype : b.cache_dtype;
-  const int32_t seq_len = b.query_len + b.context_len;
-  const int32_t blocks_per_seq = (seq_len + b.block_size - 1) / b.block_size;
-  const int64_t num_blocks = int64_t{blocks_per_seq} * b.num_seqs;
-  const int64_t num_tokens = int64_t{b.num_seqs} * b.query_len;
+  const std::vector<Sequence> sequences = sequences_of(b);
+  const auto num_seqs = static_cast<int32_t>(sequences.size());
+  std::vector<int32_t> query_start_loc = {0}, seq_lens;
+  for (const Sequence& s : sequences) {
+    query_start_loc.push_back(query_start_loc.back() + s.query_len);
+    seq_lens.push_back(s.seq_len);
+  }
+  const int32_t max_seq_len = *std::max_element(seq_lens.begin(), seq_lens.end());
+  const int32_t blocks_per_seq = (max_seq_len + b.block_size - 1) / b.block_size;
+  const int64_t num_blocks = int64_t{blocks_per_seq} * num_seqs;
+  const int64_t num_tokens = query_start_loc.back();
   const size_t element = foveaDataTypeSize(b.dtype);
   const size_t cache_element = foveaDataTypeSize(cache_dtype);
   const bool has_cache = !b.dense || b.context_len > 0;
@@ -192,26 +210,23 @@ BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, do
   check(foveaConfigSetSlidingWindow(config_handle, b.window_left, -1));
   check(foveaConfigSetBatchInvariant(config_handle, b.batch_invariant ? 1 : 0));
   foveaAttention_t attention_handle = nullptr;
-  check(foveaAttentionCreate(context, config_handle, FOVEA_BACKEND_AUTO, &attention_handle));
+  check(foveaAttentionCreate(context, config_handle, b.backend, &attention_handle));
   const Attention attention(attention_handle, foveaAttentionDestroy);
 
   foveaMetadataLimits_t limits = FOVEA_METADATA_LIMITS_INIT;
-  limits.max_num_seqs = b.num_seqs;
+  limits.max_num_seqs = num_seqs;
   limits.max_num_tokens = static_cast<int32_t>(num_tokens);
-  limits.max_seq_len = seq_len;
+  limits.max_seq_len = max_seq_len;
   limits.max_blocks_per_seq = blocks_per_seq;
   foveaMetadata_t metadata_handle = nullptr;
   check(foveaMetadataCreate(context, &limits, &metadata_handle));
   const Metadata metadata(metadata_handle, foveaMetadataDestroy);
-  std::vector<int32_t> query_start_loc;
-  for (int32_t s = 0; s <= b.num_seqs; ++s) query_start_loc.push_back(s * b.query_len);
-  const std::vector<int32_t> seq_lens(static_cast<size_t>(b.num_seqs), seq_len);
   std::vector<int32_t> block_table(static_cast<size_t>(num_blocks));
   for (size_t i = 0; i < block_table.size(); ++i) block_table[i] = static_cast<int32_t>(i);
   std::shuffle(block_table.begin(), block_table.end(), std::mt19937(3));
-  check(foveaMetadataSetSequences(metadata_handle, FOVEA_MEMORY_HOST, b.num_seqs, static_cast<int32_t>(num_tokens), 0, 0,
+  check(foveaMetadataSetSequences(metadata_handle, FOVEA_MEMORY_HOST, num_seqs, static_cast<int32_t>(num_tokens), 0, 0,
                                   query_start_loc.data(), seq_lens.data()));
-  check(foveaMetadataSetBlockTable(metadata_handle, FOVEA_MEMORY_HOST, b.num_seqs, blocks_per_seq, 0, block_table.data()));
+  check(foveaMetadataSetBlockTable(metadata_handle, FOVEA_MEMORY_HOST, num_seqs, blocks_per_seq, 0, block_table.data()));
   check(foveaMetadataSetCausal(metadata_handle, b.causal ? 1 : 0));
   check(foveaMetadataCommit(metadata_handle, stream));
 
@@ -313,11 +328,14 @@ BenchResult run_case(foveaContext_t context, const BenchCase& b, int repeats, do
 
   result.median_seconds = seconds[seconds.size() / 2];
   result.min_seconds = seconds[0];
-  result.flops = 4.0 * visible_pairs(b) * b.num_seqs * b.num_query_heads * b.head_size;
-  double keys = seq_len;
-  if (b.window_left >= 0) keys = std::min(keys, static_cast<double>(b.window_left) + b.query_len);
+  double pairs = 0, keys = 0;
+  for (const Sequence& s : sequences) {
+    pairs += visible_pairs(b, s);
+    keys += b.window_left < 0 ? s.seq_len : std::min<double>(s.seq_len, static_cast<double>(b.window_left) + s.query_len);
+  }
+  result.flops = 4.0 * pairs * b.num_query_heads * b.head_size;
   const double kv_element = b.dense && b.context_len == 0 ? static_cast<double>(element) : static_cast<double>(cache_element);
-  result.bytes = 2.0 * b.num_seqs * keys * b.num_kv_heads * b.head_size * kv_element +
+  result.bytes = 2.0 * keys * b.num_kv_heads * b.head_size * kv_element +
                  2.0 * static_cast<double>(num_tokens) * b.num_query_heads * b.head_size * static_cast<double>(element);
   return result;
 }

@@ -1,4 +1,5 @@
-// One benchmark case: a batch of equal sequences with random data on a paged cache, run through the public API.
+// One benchmark case: a batch of equal sequences, or of two kinds of them, with random data on a paged cache, run through the
+// public API.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,11 @@ struct BenchCase {
   int32_t num_seqs = 1;
   int32_t query_len = 1;
   int32_t context_len = 0;
+  // Behind these, sequences of a second kind.
+  int32_t second_num_seqs = 0;
+  int32_t second_query_len = 0;
+  int32_t second_context_len = 0;
+  foveaBackend_t backend = FOVEA_BACKEND_AUTO;
   int32_t num_query_heads = 32;
   int32_t num_kv_heads = 8;
   int32_t head_size = 128;

@@ -13,6 +13,7 @@
 #define FOVEA_KERNEL(NAME, ...) \
   extern "C" __attribute__((global)) void NAME() {}
 #define FOVEA_TILE_KERNEL(NAME, ...) FOVEA_KERNEL(NAME)
+#define FOVEA_UNIFIED_KERNEL(NAME, ...) FOVEA_KERNEL(NAME)
 
 #else
 
@@ -21,6 +22,7 @@
 #include "kernels/hip/attention/tile_kernel.h"
 #include "kernels/hip/cache/write_kernel.h"
 #include "kernels/hip/plan/plan_kernel.h"
+#include "kernels/hip/unified/unified_kernel.h"
 
 // A kernel NAME(PARAMS) of THREADS threads, WORKGROUPS of which a compute unit should hold; KERNEL is the template's instance.
 #if defined(__HIP__)
@@ -49,5 +51,13 @@
   FOVEA_KERNEL(NAME, fovea::hip::ForwardParams, (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kThreads), \
                (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kWorkgroupsPerUnit),                      \
                fovea::hip::TileKernel<FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)>)
+
+#define FOVEA_UNIFIED_TRAITS(TYPE, HEAD_SIZE, FP8, FEATURES) \
+  fovea::hip::UnifiedTraits<fovea::hip::device::TYPE, HEAD_SIZE, FP8, FEATURES>
+
+#define FOVEA_UNIFIED_KERNEL(NAME, TYPE, HEAD_SIZE, FP8, FEATURES)                                                       \
+  FOVEA_KERNEL(NAME, fovea::hip::ForwardParams, (FOVEA_UNIFIED_TRAITS(TYPE, HEAD_SIZE, FP8, FEATURES)::kThreads),          \
+               (FOVEA_UNIFIED_TRAITS(TYPE, HEAD_SIZE, FP8, FEATURES)::kWorkgroupsPerUnit),                                 \
+               fovea::hip::UnifiedKernel<FOVEA_UNIFIED_TRAITS(TYPE, HEAD_SIZE, FP8, FEATURES)>)
 
 #endif

@@ -9,6 +9,7 @@ namespace {
 using namespace fovea::hip;
 
 constexpr int kHeadSizes[] = {64, 96, 128, 192, 256};
+constexpr int kUnifiedHeadSizes[] = {64, 128, 256};
 constexpr const char* kKindNames[] = {"small", "medium", "large"};
 
 template <class Shapes>
@@ -19,12 +20,19 @@ void list(const char* architecture, bool last) {
       for (const bool fp8 : {false, true}) {
         const TileShape shape = Shapes::of(head_size, kind, fp8);
         const TileSizes sizes = tile_sizes(shape, Shapes::kWaveSize, head_size, kind, fp8);
-        const bool end = head_size == 256 && kind == kNumKinds - 1 && fp8;
         std::printf("    \"%d_%s%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"wave_rows\": %d, \"rows\": %d, \"key_waves\": %d, "
-                    "\"tile_keys\": %d, \"stages\": %d}%s\n",
+                    "\"tile_keys\": %d, \"stages\": %d},\n",
                     head_size, kKindNames[kind], fp8 ? "_fp8" : "", sizes.threads, sizes.lds_bytes, shape.wave_rows, sizes.rows,
-                    shape.key_waves, shape.tile_keys, shape.stages, end ? "" : ",");
+                    shape.key_waves, shape.tile_keys, shape.stages);
       }
+    }
+  }
+  for (const int head_size : kUnifiedHeadSizes) {
+    for (const bool fp8 : {false, true}) {
+      const UnifiedSizes sizes = unified_sizes<Shapes>(head_size, fp8);
+      std::printf("    \"%d_unified%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"smallest_kind\": \"%s\"}%s\n", head_size,
+                  fp8 ? "_fp8" : "", sizes.threads, sizes.lds_bytes, kKindNames[Shapes::smallest_unified(head_size)],
+                  head_size == 256 && fp8 ? "" : ",");
     }
   }
   std::printf("  }%s\n", last ? "" : ",");

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """make_instances.py [--check]: writes the files beside it that make kernels of the attention templates.
 
-A file holds the six kernels of one data type, head size and kind of cache; small files compile side by side. With --check
+A file holds the six kernels of one data type, head size and kind of cache, or the kernels for all kinds of rows of one; small
+files compile side by side. With --check
 nothing is written, and the exit status tells whether the files are what would be.
 """
 import os
@@ -9,12 +10,13 @@ import sys
 
 TYPES = {"f16": "F16", "bf16": "BF16"}
 HEAD_SIZES = (64, 96, 128, 192, 256)
+UNIFIED_HEAD_SIZES = (64, 128, 256)
 KINDS = {"small": "kSmall", "medium": "kMedium", "large": "kLarge"}
 HEAD = "// Written by make_instances.py.\n#include \"kernels/hip/instances/entry.h\"\n\n"
 
 
 def kernels():
-    """All kernels by file: name, arguments of FOVEA_TILE_KERNEL."""
+    """All kernels by file: macro and its arguments, name first."""
     files = {}
     for type_name, type_ in TYPES.items():
         for head_size in HEAD_SIZES:
@@ -24,17 +26,24 @@ def kernels():
                 for kind_name, kind in KINDS.items():
                     for features in (False, True):
                         name = f"fovea_attention_{type_name}_{head_size}_{kind_name}{cache}{'_features' if features else ''}"
-                        file.append((name, type_, head_size, kind, str(fp8).lower(), str(features).lower()))
+                        file.append(("FOVEA_TILE_KERNEL", name, type_, head_size, kind, str(fp8).lower(), str(features).lower()))
+        for head_size in UNIFIED_HEAD_SIZES:
+            for fp8 in (False, True):
+                cache = "_fp8" if fp8 else ""
+                file = files.setdefault(f"unified_{type_name}_{head_size}{cache}.hip", [])
+                for features in (False, True):
+                    name = f"fovea_unified_{type_name}_{head_size}{cache}{'_features' if features else ''}"
+                    file.append(("FOVEA_UNIFIED_KERNEL", name, type_, head_size, str(fp8).lower(), str(features).lower()))
     return files
 
 
 def main():
     folder = os.path.dirname(os.path.abspath(__file__))
-    wanted = {file: HEAD + "".join(f"FOVEA_TILE_KERNEL({', '.join(map(str, kernel))})\n" for kernel in of_file)
+    wanted = {file: HEAD + "".join(f"{kernel[0]}({', '.join(map(str, kernel[1:]))})\n" for kernel in of_file)
               for file, of_file in kernels().items()}
     found = {}
     for file in os.listdir(folder):
-        if file.startswith("attention_"):
+        if file.startswith(("attention_", "unified_")):
             with open(os.path.join(folder, file), encoding="utf-8") as stream:
                 found[file] = stream.read()
     if found == wanted:

@@ -74,6 +74,11 @@ def read_notes(tools, path):
     return kernels
 
 
+def check_threads(architecture, name, shape, entry):
+    if shape["threads"] != entry["threads"]:
+        sys.exit(f"{architecture} {name}: compiled for {entry['threads']} threads, its shape has {shape['threads']}")
+
+
 def main():
     folder, shapes_path, layouts_path, tools = sys.argv[1:]
     with open(shapes_path, encoding="utf-8") as stream:
@@ -97,12 +102,20 @@ def main():
                 if attention:
                     type_, head_size, kind, fp8, features = attention.groups()
                     shape = of_architecture[f"{head_size}_{kind}{fp8 or ''}"]
-                    if shape["threads"] != entry["threads"]:
-                        sys.exit(f"{architecture} {name}: compiled for {entry['threads']} threads, its shape has {shape['threads']}")
+                    check_threads(architecture, name, shape, entry)
                     entry["dynamic_lds"] = shape["dynamic_lds"]
                     entry["features"] = {"type": type_, "head_size": int(head_size), "kind": kind, "fp8_cache": bool(fp8),
                                          "all_features": bool(features)}
                     entry["tile"] = {key: shape[key] for key in ("rows", "wave_rows", "key_waves", "tile_keys", "stages")}
+                unified = re.fullmatch(r"fovea_unified_(\w+?)_(\d+)(_fp8)?(_features)?", name)
+                if unified:
+                    type_, head_size, fp8, features = unified.groups()
+                    shape = of_architecture[f"{head_size}_unified{fp8 or ''}"]
+                    check_threads(architecture, name, shape, entry)
+                    entry["dynamic_lds"] = shape["dynamic_lds"]
+                    entry["features"] = {"type": type_, "head_size": int(head_size), "kind": "unified", "fp8_cache": bool(fp8),
+                                         "all_features": bool(features)}
+                    entry["tile"] = {"smallest_kind": shape["smallest_kind"]}
                 entries.append(entry)
     if not entries:
         sys.exit(f"{folder}: no code objects")

@@ -1,6 +1,8 @@
 #include "kernels/hip/module/instances.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "kernels/hip/device/shapes_amd.h"
 #include "kernels/hip/device/shapes_nvidia.h"
@@ -14,10 +16,17 @@
 #define FOVEA_SIZES(X, TYPE) \
   FOVEA_KINDS(X, TYPE, 64) FOVEA_KINDS(X, TYPE, 96) FOVEA_KINDS(X, TYPE, 128) FOVEA_KINDS(X, TYPE, 192) FOVEA_KINDS(X, TYPE, 256)
 
+#define FOVEA_UNIFIED_SIZES(X, TYPE)         \
+  FOVEA_VARIANTS(X, fovea_unified_##TYPE##_64)  \
+  FOVEA_VARIANTS(X, fovea_unified_##TYPE##_128) \
+  FOVEA_VARIANTS(X, fovea_unified_##TYPE##_256)
+
 #define FOVEA_DECLARE(NAME) void NAME();
 extern "C" {
 FOVEA_SIZES(FOVEA_DECLARE, f16)
 FOVEA_SIZES(FOVEA_DECLARE, bf16)
+FOVEA_UNIFIED_SIZES(FOVEA_DECLARE, f16)
+FOVEA_UNIFIED_SIZES(FOVEA_DECLARE, bf16)
 FOVEA_DECLARE(fovea_plan)
 FOVEA_DECLARE(fovea_split_merge)
 FOVEA_DECLARE(fovea_state_merge)
@@ -27,7 +36,8 @@ FOVEA_DECLARE(fovea_write)
 namespace fovea::hip {
 namespace {
 
-constexpr int kNumBuckets = sizeof(kHeadSizeBuckets) / sizeof(kHeadSizeBuckets[0]);
+constexpr int kNumBuckets = std::size(kHeadSizeBuckets);
+constexpr int kNumUnifiedBuckets = std::size(kUnifiedHeadSizeBuckets);
 
 // Constants of the kernels' sources, which the host's compiler cannot read.
 constexpr int kPlanThreads = 1024;
@@ -38,34 +48,54 @@ constexpr int kWriteThreads = 256;
 
 const void* address(void (*kernel)()) { return reinterpret_cast<const void*>(kernel); }
 
+template <size_t N>
+int place_of(int size, const int (&buckets)[N]) {
+  return static_cast<int>(std::find(std::begin(buckets), std::end(buckets), size) - std::begin(buckets));
+}
+
+// Calls f with the tiles of an architecture.
+template <class F>
+auto with_shapes(const char* architecture, F f) {
+#ifdef FOVEA_CUDA_WGMMA
+  if (strcmp(architecture, "sm_90") == 0) return f(HopperShapes());
+#endif
+  if (strncmp(architecture, "sm_", 3) == 0) return f(NvidiaShapes());
+  if (strncmp(architecture, "gfx95", 5) == 0) return f(Gfx950Shapes());
+  if (strncmp(architecture, "gfx9", 4) == 0) return f(CdnaShapes());
+  return f(RdnaShapes());
+}
+
 }  // namespace
 
-const void* attention_kernel(ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features) {
 #define FOVEA_ADDRESS(NAME) address(NAME),
+
+LaunchShape attention_kernel(const char* architecture, ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features) {
   // By compute type; head size, kind, fp8 cache and features.
   static const void* const kernels[kNumComputeTypes][kNumBuckets * kNumKinds * 4] = {{FOVEA_SIZES(FOVEA_ADDRESS, f16)},
                                                                                     {FOVEA_SIZES(FOVEA_ADDRESS, bf16)}};
-  int bucket = 0;
-  while (kHeadSizeBuckets[bucket] != head_size_bucket) ++bucket;
-  return kernels[type][(bucket * kNumKinds + kind) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0)];
-}
-
-TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKind kind, bool fp8) {
-  const auto sizes = [&](auto shapes) {
+  const TileSizes sizes = with_shapes(architecture, [&](auto shapes) {
     return tile_sizes(shapes.of(head_size_bucket, kind, fp8), shapes.kWaveSize, head_size_bucket, kind, fp8);
-  };
-#ifdef FOVEA_CUDA_WGMMA
-  if (strcmp(architecture, "sm_90") == 0) return sizes(HopperShapes());
-#endif
-  if (strncmp(architecture, "sm_", 3) == 0) return sizes(NvidiaShapes());
-  if (strncmp(architecture, "gfx95", 5) == 0) return sizes(Gfx950Shapes());
-  if (strncmp(architecture, "gfx9", 4) == 0) return sizes(CdnaShapes());
-  return sizes(RdnaShapes());
+  });
+  const int place = (place_of(head_size_bucket, kHeadSizeBuckets) * kNumKinds + kind) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0);
+  return {kernels[type][place], sizes.threads, sizes.lds_bytes};
 }
 
-SupportKernel plan_kernel() { return {address(fovea_plan), kPlanThreads, kPlanLdsBytes}; }
-SupportKernel split_merge_kernel() { return {address(fovea_split_merge), kMergeThreads, 0}; }
-SupportKernel state_merge_kernel() { return {address(fovea_state_merge), kStateMergeThreads, 0}; }
-SupportKernel write_kernel() { return {address(fovea_write), kWriteThreads, 0}; }
+LaunchShape unified_kernel(const char* architecture, ComputeType type, int head_size_bucket, bool fp8, bool features) {
+  static const void* const kernels[kNumComputeTypes][kNumUnifiedBuckets * 4] = {{FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, f16)},
+                                                                               {FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, bf16)}};
+  const UnifiedSizes sizes =
+      with_shapes(architecture, [&](auto shapes) { return unified_sizes<decltype(shapes)>(head_size_bucket, fp8); });
+  const int place = place_of(head_size_bucket, kUnifiedHeadSizeBuckets) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0);
+  return {kernels[type][place], sizes.threads, sizes.lds_bytes};
+}
+
+int smallest_unified(const char* architecture, int head_size_bucket) {
+  return with_shapes(architecture, [&](auto shapes) { return shapes.smallest_unified(head_size_bucket); });
+}
+
+LaunchShape plan_kernel() { return {address(fovea_plan), kPlanThreads, kPlanLdsBytes}; }
+LaunchShape split_merge_kernel() { return {address(fovea_split_merge), kMergeThreads, 0}; }
+LaunchShape state_merge_kernel() { return {address(fovea_state_merge), kStateMergeThreads, 0}; }
+LaunchShape write_kernel() { return {address(fovea_write), kWriteThreads, 0}; }
 
 }  // namespace fovea::hip

@@ -13,23 +13,25 @@ namespace fovea::hip {
 enum ComputeType : int32_t { kComputeF16 = 0, kComputeBF16 = 1, kNumComputeTypes = 2 };
 
 inline constexpr int kHeadSizeBuckets[] = {64, 96, 128, 192, 256};
+inline constexpr int kUnifiedHeadSizeBuckets[] = {64, 128, 256};
 
-// The host's address of the attention kernel, to be launched with the sizes of attention_sizes. fp8: of the cache.
-const void* attention_kernel(ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features);
-
-// Threads and shared memory on an architecture ("gfx942", "sm_90").
-TileSizes attention_sizes(const char* architecture, int head_size_bucket, WorkKind kind, bool fp8);
-
-// Launch sizes of the other kernels.
-struct SupportKernel {
+// A kernel by its address on the host, and what it is launched with.
+struct LaunchShape {
   const void* function;
   int threads;
   int lds_bytes;
 };
-SupportKernel plan_kernel();
-SupportKernel split_merge_kernel();
-SupportKernel state_merge_kernel();
-SupportKernel write_kernel();
+
+// On an architecture ("gfx942", "sm_90"). fp8: of the cache.
+LaunchShape attention_kernel(const char* architecture, ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features);
+// The kernel of all kinds from the smallest one.
+LaunchShape unified_kernel(const char* architecture, ComputeType type, int head_size_bucket, bool fp8, bool features);
+int smallest_unified(const char* architecture, int head_size_bucket);
+
+LaunchShape plan_kernel();
+LaunchShape split_merge_kernel();
+LaunchShape state_merge_kernel();
+LaunchShape write_kernel();
 inline constexpr int kRowsOfSplitMerge = 4;  // packed rows of one workgroup
 
 }  // namespace fovea::hip

@@ -12,9 +12,12 @@
 struct FoveaModuleKernel {
   FoveaModuleLayer config;
   fovea::hip::Layer layer;  // as the kernels see it
-  const void* attention[fovea::hip::kNumKinds];
-  fovea::hip::TileSizes sizes[fovea::hip::kNumKinds];
-  int target[fovea::hip::kNumKinds];  // workgroups that fill the device, per KV head
+  bool unified;             // one kernel computes all kinds
+  // By kind; the unified one is the same for all.
+  fovea::hip::LaunchShape attention[fovea::hip::kNumKinds];
+  int resident[fovea::hip::kNumKinds];  // workgroups that the device holds at once
+  int target[fovea::hip::kNumKinds];    // of them for each KV head
+  int smallest;                         // the first kind that there is
 };
 
 namespace fovea::hip {
@@ -51,7 +54,8 @@ struct Layout {
   int64_t capacity[kNumKinds];  // entries
   int64_t groups[2];
   int64_t slots[2];
-  size_t header, entries[kNumKinds], group_lists[2], block_max, firsts, first_slots, plan_size;
+  int64_t num_counters;  // of the unified kernel
+  size_t header, entries[kNumKinds], group_lists[2], block_max, firsts, first_slots, counters, plan_size;
   size_t partials[2], stats[2], workspace_size;  // behind a plan, where there is none
 };
 
@@ -63,7 +67,7 @@ Layout layout_of(const FoveaModuleKernel& kernel, const Extent& e) {
   Carver plan;
   l.header = plan.take(sizeof(PlanHeader));
   for (int k = 0; k < kNumKinds; ++k) {
-    l.launched[k] = k == kSmall || most_rows > rows_of_kind(k - 1);
+    l.launched[k] = k >= kernel.smallest && (k == kernel.smallest || most_rows > rows_of_kind(k - 1));
     if (k == kLarge) {
       l.capacity[k] = e.num_tokens * group / kLargeRows + e.num_seqs;
     } else {
@@ -78,6 +82,8 @@ Layout layout_of(const FoveaModuleKernel& kernel, const Extent& e) {
   l.block_max = plan.take(static_cast<size_t>(e.num_seqs) * 8);
   l.firsts = plan.take(static_cast<size_t>(e.num_seqs + 1) * 4);
   l.first_slots = plan.take(static_cast<size_t>(e.num_seqs) * 4);
+  l.num_counters = kernel.unified ? kNumQueues + (l.slots[kSmall] + l.slots[kMedium]) * kernel.layer.num_kv_heads : 0;
+  l.counters = plan.take(static_cast<size_t>(l.num_counters) * 4);
   l.plan_size = plan.size();
   Carver workspace;
   for (int k = 0; k < 2; ++k) {
@@ -98,7 +104,7 @@ Extent extent_of(const FoveaModuleLimits& limits) {
   return {limits.max_num_seqs, limits.max_num_tokens, limits.max_query_len, limits.max_seq_len};
 }
 
-PlanView plan_view(const Layout& l, void* memory) {
+PlanView plan_view(const FoveaModuleKernel& kernel, const Layout& l, void* memory) {
   char* base = static_cast<char*>(memory);
   PlanView v = {};
   v.header = reinterpret_cast<PlanHeader*>(base + l.header);
@@ -108,6 +114,11 @@ PlanView plan_view(const Layout& l, void* memory) {
   }
   for (int k = 0; k < 2; ++k) v.groups[k] = reinterpret_cast<SplitGroup*>(base + l.group_lists[k]);
   v.block_max = reinterpret_cast<int32_t*>(base + l.block_max);
+  if (kernel.unified) {
+    v.tickets = reinterpret_cast<int32_t*>(base + l.counters);
+    v.arrivals[kSmall] = v.tickets + kNumQueues;
+    v.arrivals[kMedium] = v.arrivals[kSmall] + l.slots[kSmall] * kernel.layer.num_kv_heads;
+  }
   return v;
 }
 
@@ -141,9 +152,10 @@ Cache cache_of(const FoveaModuleCache& cache, int32_t type) {
 
 bool is_fp8(int32_t type) { return type == kTypeE4M3FN || type == kTypeE4M3FNUZ || type == kTypeE5M2; }
 
-int head_size_bucket(const FoveaModuleLayer& layer) {
+template <size_t N>
+int head_size_bucket(const FoveaModuleLayer& layer, const int (&buckets)[N]) {
   const int larger = std::max(layer.head_size, layer.head_size_v);
-  for (const int size : kHeadSizeBuckets) {
+  for (const int size : buckets) {
     if (larger <= size) return size;
   }
   return 0;
@@ -196,10 +208,13 @@ int32_t launch_plan(const FoveaModuleContext& context, const FoveaModuleKernel& 
   PlanParams p = {};
   p.layer = kernel.layer;
   p.batch = batch_of(batch);
-  p.plan = plan_view(l, memory);
+  p.plan = plan_view(kernel, l, memory);
   p.firsts = reinterpret_cast<int32_t*>(base + l.firsts);
   p.slots = reinterpret_cast<int32_t*>(base + l.first_slots);
   p.async_error = batch.async_error;
+  p.smallest_kind = kernel.smallest;
+  p.counters = p.plan.tickets;
+  p.num_counters = static_cast<int32_t>(l.num_counters);
   p.batch_invariant = kernel.config.batch_invariant;
   for (int k = 0; k < kNumKinds; ++k) {
     p.target[k] = k == kLarge ? 0 : kernel.target[k];
@@ -208,8 +223,38 @@ int32_t launch_plan(const FoveaModuleContext& context, const FoveaModuleKernel& 
   // One workgroup makes the lists, the others look at the block table.
   const bool has_blocks = batch.block_table != nullptr;
   const int readers = has_blocks ? std::min(batch.num_seqs, std::max(context.info.num_compute_units - 1, 1)) : 0;
-  const SupportKernel k = plan_kernel();
+  const LaunchShape k = plan_kernel();
   return launch(k.function, dim3(static_cast<unsigned>(1 + readers)), k.threads, k.lds_bytes, p, stream, message);
+}
+
+// The launches of ROCM_ATTN: a kernel for each kind of rows that the batch may have, with its merge.
+int32_t launch_kinds(const FoveaModuleKernel& kernel, const Layout& l, int64_t max_query_len, ForwardParams& p, hipStream_t stream,
+                     FoveaModuleMessage message) {
+  const auto kv_heads = static_cast<unsigned>(kernel.layer.num_kv_heads);
+  for (int k = kNumKinds - 1; k >= 0; --k) {
+    if (!l.launched[k]) continue;
+    p.kind = k;
+    const LaunchShape& attention = kernel.attention[k];
+    FOVEA_HIP_CHECK(launch(attention.function, dim3(static_cast<unsigned>(l.capacity[k]), kv_heads), attention.threads,
+                           attention.lds_bytes, p, stream, message));
+    if (k == kLarge || l.groups[k] == 0) continue;
+    const LaunchShape merge = split_merge_kernel();
+    const auto slices = static_cast<unsigned>(
+        (std::min<int64_t>(rows_of_kind(k), max_query_len * kernel.layer.group) + kRowsOfSplitMerge - 1) / kRowsOfSplitMerge);
+    FOVEA_HIP_CHECK(launch(merge.function, dim3(static_cast<unsigned>(l.groups[k]), kv_heads, slices), merge.threads, merge.lds_bytes,
+                           p, stream, message));
+  }
+  return kSuccess;
+}
+
+// The launch of ROCM_UNIFIED_ATTN: as many workgroups as the device holds, or as there can be items.
+int32_t launch_unified(const FoveaModuleKernel& kernel, const Layout& l, const ForwardParams& p, hipStream_t stream,
+                       FoveaModuleMessage message) {
+  int64_t items = 0;
+  for (int k = 0; k < kNumKinds; ++k) items += l.launched[k] ? l.capacity[k] * kernel.layer.num_kv_heads : 0;
+  const LaunchShape& unified = kernel.attention[kLarge];
+  return launch(unified.function, dim3(static_cast<unsigned>(std::min<int64_t>(items, kernel.resident[kLarge]))), unified.threads,
+                unified.lds_bytes, p, stream, message);
 }
 
 }  // namespace
@@ -229,9 +274,6 @@ void check_layer(const char*, const FoveaModuleLayer& layer, FoveaModuleReasons 
 
 int32_t kernel_create(FoveaModuleContext& context, const FoveaModuleLayer& config, FoveaModuleKernel** out,
                       FoveaModuleMessage message) {
-  if (config.backend == kBackendRocmUnifiedAttn) {
-    return report(message, kNotSupported, "ROCM_UNIFIED_ATTN: its kernel is not in this build");
-  }
   FoveaModuleKernel made = {};
   made.config = config;
   made.layer = {.num_query_heads = config.num_query_heads,
@@ -254,22 +296,26 @@ int32_t kernel_create(FoveaModuleContext& context, const FoveaModuleLayer& confi
                 .softcap = config.softcap};
   const bool features = config.softcap > 0.0f || config.alibi != kAlibiNone || config.prefix_ranges != kRangesNone;
   const ComputeType type = compute_type(config) == kTypeF16 ? kComputeF16 : kComputeBF16;
-  const int bucket = head_size_bucket(config);
+  const bool fp8 = is_fp8(config.cache_type);
+  const char* architecture = context.info.architecture;
+  made.unified = config.backend == kBackendRocmUnifiedAttn;
+  made.smallest = made.unified ? smallest_unified(architecture, head_size_bucket(config, kUnifiedHeadSizeBuckets)) : kSmall;
   for (int k = 0; k < kNumKinds; ++k) {
-    const auto kind = static_cast<WorkKind>(k);
-    made.attention[k] = attention_kernel(type, bucket, kind, is_fp8(config.cache_type), features);
-    made.sizes[k] = attention_sizes(context.info.architecture, bucket, kind, is_fp8(config.cache_type));
+    made.attention[k] =
+        made.unified ? unified_kernel(architecture, type, head_size_bucket(config, kUnifiedHeadSizeBuckets), fp8, features)
+                     : attention_kernel(architecture, type, head_size_bucket(config, kHeadSizeBuckets), static_cast<WorkKind>(k), fp8, features);
+    const LaunchShape& a = made.attention[k];
     // Also loads the kernel, so that no forward has to.
-    FOVEA_HIP_TRY(hipFuncSetAttribute(made.attention[k], hipFuncAttributeMaxDynamicSharedMemorySize, made.sizes[k].lds_bytes));
+    FOVEA_HIP_TRY(hipFuncSetAttribute(a.function, hipFuncAttributeMaxDynamicSharedMemorySize, a.lds_bytes));
     int resident = 0;
-    FOVEA_HIP_TRY(hipOccupancyMaxActiveBlocksPerMultiprocessor(&resident, made.attention[k], made.sizes[k].threads,
-                                                               static_cast<size_t>(made.sizes[k].lds_bytes)));
+    FOVEA_HIP_TRY(hipOccupancyMaxActiveBlocksPerMultiprocessor(&resident, a.function, a.threads, static_cast<size_t>(a.lds_bytes)));
     if (resident == 0) {
       return report(message, kInternalError, "an attention kernel does not fit a compute unit of %s", context.info.architecture);
     }
-    made.target[k] = std::max(context.info.num_compute_units * resident / config.num_kv_heads, 1);
+    made.resident[k] = context.info.num_compute_units * resident;
+    made.target[k] = std::max(made.resident[k] / config.num_kv_heads, 1);
   }
-  for (const SupportKernel& support : {plan_kernel(), split_merge_kernel(), state_merge_kernel(), write_kernel()}) {
+  for (const LaunchShape& support : {plan_kernel(), split_merge_kernel(), state_merge_kernel(), write_kernel()}) {
     hipFuncAttributes attributes;
     FOVEA_HIP_TRY(hipFuncGetAttributes(&attributes, support.function));
   }
@@ -287,7 +333,7 @@ uint64_t plan_key(const FoveaModuleKernel& kernel) {
   };
   const Layer& l = kernel.layer;
   for (const int64_t value : {l.num_kv_heads, l.group, l.block_size, l.window_left, l.window_right, static_cast<int32_t>(l.attention_type),
-                              static_cast<int32_t>(l.prefix_ranges), kernel.config.batch_invariant}) {
+                              static_cast<int32_t>(l.prefix_ranges), kernel.config.batch_invariant, kernel.config.backend}) {
     add(value);
   }
   for (int k = 0; k < kNumKinds; ++k) add(kernel.target[k]);
@@ -336,7 +382,7 @@ int32_t write(const FoveaModuleContext&, const FoveaModuleKernel& kernel, const 
   p.scales_per_head = kernel.layer.scales_per_head;
   p.input_type = static_cast<DataType>(config.dense_type);
   p.cache_type = static_cast<DataType>(config.cache_type);
-  const SupportKernel k = write_kernel();
+  const LaunchShape k = write_kernel();
   const int64_t threads = int64_t{w.num_tokens} * config.num_kv_heads * ((config.head_size + config.head_size_v) / 8);
   const auto workgroups = static_cast<unsigned>((threads + k.threads - 1) / k.threads);
   return launch(k.function, dim3(workgroups), k.threads, k.lds_bytes, p, stream, message);
@@ -397,25 +443,14 @@ int32_t forward(const FoveaModuleContext& context, const FoveaModuleKernel& kern
     workspace += l.plan_size;
     FOVEA_HIP_CHECK(launch_plan(context, kernel, batch, l, plan_memory, stream, message));
   }
-  p.plan = plan_view(l, plan_memory);
-  const auto kv_heads = static_cast<unsigned>(config.num_kv_heads);
-  for (int k = kNumKinds - 1; k >= 0; --k) {
+  p.plan = plan_view(kernel, l, plan_memory);
+  for (int k = 0; k < kLarge; ++k) {
     if (!l.launched[k]) continue;
-    p.kind = k;
-    if (k != kLarge) {
-      p.partials = reinterpret_cast<float*>(workspace + l.partials[k]);
-      p.partial_stats = reinterpret_cast<float*>(workspace + l.stats[k]);
-    }
-    FOVEA_HIP_CHECK(launch(kernel.attention[k], dim3(static_cast<unsigned>(l.capacity[k]), kv_heads), kernel.sizes[k].threads,
-                           kernel.sizes[k].lds_bytes, p, stream, message));
-    if (k == kLarge || l.groups[k] == 0) continue;
-    const SupportKernel merge = split_merge_kernel();
-    const auto slices = static_cast<unsigned>((std::min<int64_t>(rows_of_kind(k), int64_t{batch.max_query_len} * kernel.layer.group) +
-                                               kRowsOfSplitMerge - 1) / kRowsOfSplitMerge);
-    FOVEA_HIP_CHECK(launch(merge.function, dim3(static_cast<unsigned>(l.groups[k]), kv_heads, slices), merge.threads, merge.lds_bytes,
-                           p, stream, message));
+    p.partials[k] = reinterpret_cast<float*>(workspace + l.partials[k]);
+    p.partial_stats[k] = reinterpret_cast<float*>(workspace + l.stats[k]);
   }
-  return kSuccess;
+  return kernel.unified ? launch_unified(kernel, l, p, stream, message)
+                        : launch_kinds(kernel, l, batch.max_query_len, p, stream, message);
 }
 
 int32_t merge(const FoveaModuleContext&, const FoveaModuleMerge& m, hipStream_t stream, FoveaModuleMessage message) {
@@ -451,7 +486,7 @@ int32_t merge(const FoveaModuleContext&, const FoveaModuleMerge& m, hipStream_t 
   p.num_query_heads = m.num_query_heads;
   p.head_size_v = m.head_size_v;
   p.output_type = static_cast<DataType>(m.output_type);
-  const SupportKernel k = state_merge_kernel();
+  const LaunchShape k = state_merge_kernel();
   const int64_t threads = int64_t{m.num_tokens} * m.num_query_heads * (m.head_size_v / 4);
   return launch(k.function, dim3(static_cast<unsigned>((threads + k.threads - 1) / k.threads)), k.threads, k.lds_bytes, p, stream,
                 message);
