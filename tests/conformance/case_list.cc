@@ -263,6 +263,7 @@ std::vector<Case> property_cases() {
 std::vector<Case> claim_cases() {
   return parse_all({
       "check=claims_complete",
+      "check=unclaimed",
       "check=claim claim=non_causal mask=noncausal seqs=5+40",
       "check=claim claim=non_causal mask=noncausal seqs=5+40 bycall=1 query=bf16 cache=bf16 out=bf16",
       "check=claim claim=per_sequence_causal mask=mixed seqs=5+40,5+40",

@@ -142,6 +142,7 @@ const std::vector<NamedCheck>& all_checks() {
       {"merge_states", check_merge_states},
       {"claim", check_claim},
       {"claims_complete", check_claims_complete},
+      {"unclaimed", check_unclaimed},
       {"bounds", check_bounds},
       {"refusal", check_refusal},
       {"graph", check_graph},

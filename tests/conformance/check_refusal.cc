@@ -56,31 +56,14 @@ void refuse_config(Run& run, const ConfigRefusal& refusal, Case c) {
   if (refusal.change_case) refusal.change_case(c);
   const Config config = make_config(c);
   if (refusal.change_config) refusal.change_config(config.get());
-  foveaReport_t raw = nullptr;
-  const foveaStatus_t status = foveaConfigCheck(config.get(), run.engine.backend(), &raw);
-  const Report report(raw, {foveaReportDestroy});
-  require_refusal(status, FOVEA_STATUS_NOT_SUPPORTED, refusal.words, refusal.name);
-  int32_t count = 0;
-  bool found = false;
-  FOVEA_OK(foveaReportGetCount(report.get(), &count));
-  for (int32_t i = 0; i < count; ++i) {
-    foveaReason_t code = FOVEA_REASON_NONE;
-    const char* sentence = nullptr;
-    FOVEA_OK(foveaReportGetReason(report.get(), i, &code, &sentence));
-    found |= code == refusal.reason && std::string(sentence).rfind(refusal.words, 0) == 0;
-  }
-  if (!found) throw Failure(text("no reason %d begins with '%s'", refusal.reason, refusal.words));
-  // Nobody else takes it either: selecting and binding say the same.
-  foveaBackend_t selected = FOVEA_BACKEND_AUTO;
-  require_refusal(foveaSelectBackend(run.engine.context(1), config.get(), run.engine.backend(), &selected),
-                  FOVEA_STATUS_NOT_SUPPORTED, refusal.words, "foveaSelectBackend");
-  foveaAttention_t attention = nullptr;
-  require_refusal(foveaAttentionCreate(run.engine.context(1), config.get(), run.engine.backend(), &attention),
-                  FOVEA_STATUS_NOT_SUPPORTED, refusal.words, "foveaAttentionCreate");
+  require_config_refused(run, config.get(), refusal.reason, refusal.words, refusal.name);
 }
 
 // The CPU sees every number of a call, a GPU needs aligned tensors in memory that it can reach.
 enum class Where { kAnywhere, kCpu, kGpu, kGpuWithMemoryOfItsOwn };
+
+// What is wrong: with the batch or its mask, which a plan refuses likewise, or with the forward alone.
+enum class Of { kForward, kBatch };
 
 // A forward that is refused.
 struct ForwardRefusal {
@@ -90,6 +73,7 @@ struct ForwardRefusal {
   std::function<void(Case&)> change_case;  // of the config and the workload
   std::function<void(foveaMetadata_t, foveaForwardArgs_t&)> change_call;
   Where where = Where::kAnywhere;
+  Of is_of = Of::kForward;
 };
 
 const std::vector<ForwardRefusal>& forward_refusals() {
@@ -102,22 +86,25 @@ const std::vector<ForwardRefusal>& forward_refusals() {
   const auto shifted = [](void* data) -> void* { return static_cast<char*>(data) + 8; };
   static const std::vector<ForwardRefusal> all = {
       {"non_causal_by_call", FOVEA_STATUS_NOT_SUPPORTED, "non-causal attention not supported", {},
-       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 2; }},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 2; }, Where::kAnywhere, Of::kBatch},
       {"non_causal_by_metadata", FOVEA_STATUS_NOT_SUPPORTED, "non-causal attention not supported", {},
-       [](foveaMetadata_t metadata, foveaForwardArgs_t&) { FOVEA_OK(foveaMetadataSetCausal(metadata, 0)); }},
+       [](foveaMetadata_t metadata, foveaForwardArgs_t&) { FOVEA_OK(foveaMetadataSetCausal(metadata, 0)); }, Where::kAnywhere,
+       Of::kBatch},
       {"per_sequence_flags", FOVEA_STATUS_NOT_SUPPORTED, "per-sequence causal not supported", {},
        [](foveaMetadata_t metadata, foveaForwardArgs_t& args) {
          FOVEA_OK(foveaMetadataSetCausalPerSequence(metadata, FOVEA_MEMORY_HOST, kFlags));
          FOVEA_OK(foveaMetadataCommit(metadata, args.stream));
-       }},
+       },
+       Where::kAnywhere, Of::kBatch},
       {"prefix_ranges", FOVEA_STATUS_NOT_SUPPORTED, "partial multimodal token full attention not supported",
        [](Case& c) { c.loose_limits = true; },
        [](foveaMetadata_t metadata, foveaForwardArgs_t& args) {
          FOVEA_OK(foveaMetadataSetPrefixRanges(metadata, FOVEA_MEMORY_HOST, 1, kStarts, kRange));
          FOVEA_OK(foveaMetadataCommit(metadata, args.stream));
-       }},
+       },
+       Where::kAnywhere, Of::kBatch},
       {"causal_out_of_range", FOVEA_STATUS_INVALID_ARGUMENT, "causal: 3", {},
-       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 3; }},
+       [](foveaMetadata_t, foveaForwardArgs_t& args) { args.causal = 3; }, Where::kAnywhere, Of::kBatch},
       {"lse_not_declared", FOVEA_STATUS_INVALID_ARGUMENT, "lse", {},
        [](foveaMetadata_t, foveaForwardArgs_t& args) {
          args.lse = args.output;
@@ -152,7 +139,8 @@ const std::vector<ForwardRefusal>& forward_refusals() {
       {"not_committed", FOVEA_STATUS_INVALID_STATE, "", {},
        [](foveaMetadata_t metadata, foveaForwardArgs_t&) {
          FOVEA_OK(foveaMetadataSetBlockTable(metadata, FOVEA_MEMORY_HOST, 2, 3, 0, kBadTable));
-       }},
+       },
+       Where::kAnywhere, Of::kBatch},
       // With one sequence the limits say all that a batch can need, so that a byte less must be too little.
       {"workspace_too_small", FOVEA_STATUS_WORKSPACE_TOO_SMALL, "workspace_size",
        [](Case& c) { c.sequences = {{5, 30, 0}}; },
@@ -218,6 +206,16 @@ void refuse_forward(Run& run, const ForwardRefusal& refusal, Case c) {
   args.workspace_size = workspace.size();
   refusal.change_call(metadata.get(), args);
   require_refusal(foveaAttentionForward(attention.get(), metadata.get(), &args), refusal.status, refusal.words, refusal.name);
+  if (refusal.is_of == Of::kBatch) {
+    DeviceBuffer plan = make_workspace(run.engine, attention.get(), workload.limits(), 0xff);
+    foveaPlanArgs_t plan_args = FOVEA_PLAN_ARGS_INIT;
+    plan_args.plan = plan.device();
+    plan_args.plan_size = plan.size();
+    plan_args.stream = args.stream;
+    plan_args.causal = args.causal;
+    require_refusal(foveaAttentionPlan(attention.get(), metadata.get(), &plan_args), refusal.status, refusal.words,
+                    std::string(refusal.name) + ", foveaAttentionPlan");
+  }
   workload.check_memory();
   for (const View* view : {&workload.output, &workload.lse}) {
     if (!view->present()) continue;

@@ -35,6 +35,7 @@ void check_cascade(Run& run, const Case& c);     // a shared prefix computed onc
 void check_merge_states(Run& run, const Case& c);  // the merge by itself
 void check_claim(Run& run, const Case& c);       // a capability is not ignored
 void check_claims_complete(Run& run, const Case& c);  // every claim has its proof
+void check_unclaimed(Run& run, const Case& c);   // what is not claimed is refused in the words that engines know
 void check_bounds(Run& run, const Case& c);      // every size that is claimed works, others are refused
 void check_refusal(Run& run, const Case& c);     // a refusal says why
 void check_graph(Run& run, const Case& c);       // one recorded graph, launched for batches of other lengths
@@ -51,6 +52,11 @@ const std::vector<NamedCheck>& all_checks();
 
 // Throws Failure naming the first element that differs.
 void require_same_bits(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b, const std::string& what);
+
+// Throws Failure unless checking, selecting for and binding a config on the backend under test are refused with a sentence
+// that begins with `words`.
+void require_config_refused(Run& run, foveaConfig_t config, foveaReason_t reason, const std::string& words,
+                            const std::string& what);
 
 // Reference and comparison of a finished forward.
 Errors compare_with_reference(Run& run, Workload& workload, const std::vector<uint8_t>& left_out = {});

@@ -26,6 +26,7 @@
 #include "tests/conformance/case_list.h"
 #include "tests/conformance/checks.h"
 #include "tests/conformance/random_data.h"
+#include "tests/conformance/smaller_type.h"
 
 namespace fovea_test {
 namespace {
@@ -35,7 +36,7 @@ constexpr int kExitSkipped = 77;
 enum class Mode { kCorrectness, kBitwise, kPerf };
 
 struct Options {
-  std::string filter, one_case, isa, backend, gpu_runtime, f32_as;
+  std::string filter, one_case, isa, backend, device_name, gpu_runtime, f32_as;
   foveaDevice_t device = FOVEA_DEVICE_CPU;
   int32_t ordinal = 0;
   int case_timeout = -1;
@@ -57,7 +58,7 @@ const char kUsage[] =
     "  --case \"KEY=VALUE ...\" only this case\n"
     "  --device NAME          cpu (default), gpu, amd or nvidia; gpu:1 is the second GPU\n"
     "  --gpu-runtime FILE     the GPU's runtime library, where it has none of the usual names\n"
-    "  --backend NAME         default CPU_ATTN, or ROCM_ATTN on a GPU\n"
+    "  --backend NAME         default CPU_ATTN, or ROCM_ATTN on a GPU, which also has ROCM_UNIFIED_ATTN\n"
     "  --f32-as NAME          f16, bf16 or both in turn: what queries of type f32 become in all cases but those that are\n"
     "                         about types (default: both on a backend that takes no f32 queries)\n"
     "  --isa NAME             cap the CPU kernels: portable, sse4, avx2, avx512, avx512_bf16, amx_bf16\n"
@@ -76,6 +77,8 @@ const char kUsage[] =
     "  --max-failures N       stop after N (default 20)\n"
     "  --verbose              a line for each case\n";
 
+const char* default_backend(const Options& o) { return o.on_gpu() ? "ROCM_ATTN" : "CPU_ATTN"; }
+
 [[noreturn]] void usage(const char* message) {
   fprintf(stderr, "fovea-test: %s\n%s", message, kUsage);
   exit(2);
@@ -89,6 +92,7 @@ void read_device(const std::string& value, Options* o) {
   else if (name == "amd") o->device = FOVEA_DEVICE_AMD;
   else if (name == "nvidia") o->device = FOVEA_DEVICE_NVIDIA;
   else usage("unknown device");
+  o->device_name = value;
   if (colon != std::string::npos) o->ordinal = std::stoi(value.substr(colon + 1));
 }
 
@@ -143,7 +147,7 @@ Options read_options(int argc, char** argv) {
       usage(("cannot read the value of " + name).c_str());
     }
   }
-  if (o.backend.empty()) o.backend = o.on_gpu() ? "ROCM_ATTN" : "CPU_ATTN";
+  if (o.backend.empty()) o.backend = default_backend(o);
   if (o.case_timeout < 0) o.case_timeout = o.on_gpu() ? 180 : 0;
   return o;
 }
@@ -179,23 +183,6 @@ std::vector<Case> choose_cases(const Options& o) {
     cases = mine;
   }
   return cases;
-}
-
-// Most cases ask for f32 because it shows the smallest errors. Where it is not to be had, the feature that a case is about
-// is tried with a smaller type.
-Case with_smaller_type(Case c, const std::string& f32_as) {
-  if (c.query != Type::kF32 || c.claim == "query:f32" || c.claim == "cache:f32") return c;
-  // Claims are proven with the type of the smaller errors, refusals name bf16 as the wrong one.
-  const bool must_be_f16 = c.check == "claim" || c.check == "refusal";
-  const bool in_turn = std::hash<std::string>()(format_case(c)) % 2 == 0;
-  Type type = must_be_f16 || f32_as == "f16" || (f32_as == "both" && in_turn) ? Type::kF16 : Type::kBF16;
-  if (c.cache == Type::kF16 || c.cache == Type::kBF16) type = c.cache;
-  c.query = type;
-  if (c.cache == Type::kF32) c.cache = type;
-  if (c.output == Type::kF32 && c.claim != "output:f32" && c.check != "merge_states" && c.check != "refusal") {
-    c.output = type;
-  }
-  return c;
 }
 
 void replace_f32(const std::string& f32_as, std::vector<Case>* cases) {
@@ -267,6 +254,16 @@ bool device_is_lost(const Run& run) {
   }
 }
 
+// What a case's line does not say of the run it failed in.
+std::string repeating_options(const Options& o) {
+  std::string options;
+  if (o.on_gpu()) options += "--device " + o.device_name + " ";
+  if (o.backend != default_backend(o)) options += "--backend " + o.backend + " ";
+  if (!o.isa.empty()) options += "--isa " + o.isa + " ";
+  if (o.mode != Mode::kCorrectness) options += o.mode == Mode::kBitwise ? "--mode bitwise " : "--mode perf ";
+  return options;
+}
+
 int run_all(const Options& o) {
   foveaBackend_t backend = FOVEA_BACKEND_AUTO;
   if (foveaBackendFromName(o.backend.c_str(), &backend) != FOVEA_STATUS_SUCCESS) usage(foveaGetLastErrorMessage());
@@ -336,7 +333,7 @@ int run_all(const Options& o) {
     alarm(0);
     const auto now = Clock::now();
     if (o.verbose || (!why.empty() && result != kSkipped)) {
-      const std::string options = o.on_gpu() ? "--device gpu " : o.isa.empty() ? "" : "--isa " + o.isa + " ";
+      const std::string options = repeating_options(o);
       printf("%s %6.0f ms  fovea-test %s--case \"%s\"\n", result,
              std::chrono::duration<double, std::milli>(now - begin).count(), options.c_str(), line.c_str());
       if (!why.empty()) printf("    %s\n", why.c_str());

@@ -99,22 +99,34 @@ std::vector<float> scales_of(const float* scales, const FoveaModuleLayer& layer)
   return {scales, scales + (layer.kv_scales == kScalesPerHead ? layer.num_kv_heads : 1)};
 }
 
-// Whether a sequence is as the contract has it.
-bool is_good(const FoveaModuleLayer& layer, const FoveaModuleBatch& batch, int32_t s, bool has_dense,
-             int64_t num_blocks) {
+// Whether a sequence's lengths are as the contract has them.
+bool has_good_lengths(const FoveaModuleLayer& layer, const FoveaModuleBatch& batch, int32_t s) {
   const int32_t begin = batch.query_start_loc[s];
   const int32_t end = batch.query_start_loc[s + 1];
   const int32_t seq_len = batch.seq_lens[s];
   if (begin < 0 || end < begin || end > batch.num_tokens || end - begin > batch.max_query_len) return false;
   if (seq_len < 0 || seq_len > batch.max_seq_len) return false;
-  if (layer.attention_type == kEncoder) return seq_len == end - begin;
-  if (end == begin || num_blocks < 0) return true;
-  const int32_t cached = has_dense ? std::max(seq_len - (end - begin), 0) : seq_len;
-  for (int32_t t = 0; t < cached; t += layer.block_size) {
-    const int32_t column = t / layer.block_size;
+  return layer.attention_type != kEncoder || seq_len == end - begin;
+}
+
+// Whether every block that a row of the sequence sees a key in is one of the cache.
+bool has_good_blocks(const ref::Problem& problem, const FoveaModuleBatch& batch, int32_t s, int64_t num_blocks) {
+  if (problem.kind == ref::Kind::kEncoder) return true;
+  const auto is_read = [&](int64_t t) {
+    if (problem.is_dense(s, t)) return false;
+    for (int64_t i = 0; i < problem.query_len(s); ++i) {
+      if (ref::visible(problem, s, i, t)) return true;
+    }
+    return false;
+  };
+  int64_t checked = -1;  // the column before it is known to be good
+  for (int64_t t = 0; t < problem.seq_lens[s]; ++t) {
+    const int64_t column = t / problem.block_size;
+    if (column == checked || !is_read(t)) continue;
     if (batch.block_table == nullptr || column >= batch.block_table_columns) return false;
     const int32_t block = batch.block_table[s * batch.block_table_stride + column];
     if (block < 0 || block >= num_blocks) return false;
+    checked = column;
   }
   return true;
 }
@@ -127,7 +139,7 @@ void make_plan(const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch, v
   const PlanHeader header = {kMagic, batch.num_seqs, batch.causal, 0, kernel.plan_key};
   std::memcpy(memory, &header, sizeof(header));
   auto* flags = reinterpret_cast<int32_t*>(static_cast<char*>(memory) + sizeof(header));
-  for (int32_t s = 0; s < batch.num_seqs; ++s) flags[s] = is_good(kernel.layer, batch, s, true, -1) ? 1 : 0;
+  for (int32_t s = 0; s < batch.num_seqs; ++s) flags[s] = has_good_lengths(kernel.layer, batch, s) ? 1 : 0;
 }
 
 void count_seqs(char* plan, int32_t next_seq) {
@@ -184,20 +196,21 @@ void compute(const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch, con
   // Sequences that offend keep their place, with nothing to see and NaN for a result.
   std::vector<uint8_t> bad(static_cast<size_t>(batch.num_seqs), 0);
   problem.query_start_loc.assign(1, 0);
+  if (batch.range_start_loc != nullptr) {
+    problem.range_start_loc.assign(batch.range_start_loc, batch.range_start_loc + batch.num_seqs + 1);
+    problem.ranges.assign(batch.ranges, batch.ranges + 2 * problem.range_start_loc.back());
+  }
   for (int32_t s = 0; s < batch.num_seqs; ++s) {
-    const bool good = plan_fits && planned[s] == 1 &&
-                      is_good(layer, batch, s, forward.key.data != nullptr, forward.key_cache.num_blocks);
-    if (!good) offend(batch, s);
-    if (layer.backend == kBackendRocmUnifiedAttn) count_seqs(plan, s + 1);
-    bad[s] = good ? 0 : 1;
+    bool good = plan_fits && planned[s] == 1 && has_good_lengths(layer, batch, s);
     const int32_t end = std::max(batch.query_start_loc[s + 1], problem.query_start_loc.back());
     problem.query_start_loc.push_back(std::min(end, batch.num_tokens));
     problem.seq_lens.push_back(good ? batch.seq_lens[s] : 0);
     if (batch.causal_per_sequence != nullptr) problem.causal_per_sequence.push_back(batch.causal_per_sequence[s]);
-  }
-  if (batch.range_start_loc != nullptr) {
-    problem.range_start_loc.assign(batch.range_start_loc, batch.range_start_loc + batch.num_seqs + 1);
-    problem.ranges.assign(batch.ranges, batch.ranges + 2 * problem.range_start_loc.back());
+    good = good && has_good_blocks(problem, batch, s, forward.key_cache.num_blocks);
+    if (!good) offend(batch, s);
+    if (!good) problem.seq_lens.back() = 0;
+    bad[s] = good ? 0 : 1;
+    if (layer.backend == kBackendRocmUnifiedAttn) count_seqs(plan, s + 1);
   }
 
   if (layer.backend == kBackendRocmUnifiedAttn) count_seqs(plan, 0);
@@ -261,7 +274,8 @@ void combine(const FoveaModuleMerge& merge, const std::vector<FoveaModuleRows>& 
 }  // namespace
 
 void check_layer(const char* architecture, const FoveaModuleLayer& layer, FoveaModuleReasons reasons) {
-  if (std::strcmp(architecture, "gfx90a") == 0 && layer.query_type >= kTypeE4M3FN) {
+  if (std::strcmp(architecture, "gfx90a") != 0) return;
+  if (layer.query_type >= kTypeE4M3FN) {
     reasons.add(reasons.user, kReasonDataType, "dtype not supported: fp8 query on gfx90a");
   }
   if (layer.head_size > 128 && layer.query_type == kTypeF32) {

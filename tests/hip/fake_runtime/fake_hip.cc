@@ -47,7 +47,7 @@ struct Work {
 struct Runtime {
   std::recursive_mutex mutex;
   int num_devices = 1;
-  std::string architecture = "gfx90a:sramecc+:xnack-";
+  std::string architecture = "gfx942:sramecc+:xnack-";
   std::map<char*, Block> blocks;
   std::list<Work> queue;
   int num_captures = 0;
