@@ -134,6 +134,7 @@ struct ForwardParams {
   DataType output_type;     // the layer's, or f32 for partial states
   int32_t kind;
   int32_t narrow_rows;      // rows of an fp8 cache are aligned to 8 bytes only
+  int32_t far_cache;        // it is longer than 2^32 times 16 bytes
   float* lse;               // nullptr or [num_tokens, num_query_heads], strides below in elements
   int64_t lse_row_stride;
   int64_t lse_head_stride;

@@ -3,6 +3,8 @@
 
 // fp8_tiles.h: products read fp8 tiles where they lie.
 #define FOVEA_HAS_FP8_TILES 1
+// block_table.h: a lane knows where 16 keys lie.
+#define FOVEA_BLOCKS_BY_LANE 1
 
 namespace fovea::hip::host {
 

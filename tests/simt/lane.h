@@ -257,6 +257,7 @@ inline Int remainder(const Int& a) {
   return detail::map<int32_t>(a, [](int32_t x) { return static_cast<int32_t>(static_cast<uint32_t>(x) % kDivisor); });
 }
 inline Int opaque(const Int& a) { return a; }
+inline Pointer opaque(const Pointer& a) { return a; }
 inline Long to_long(const Int& a) {
   return detail::map<int64_t>(a, [](int32_t x) { return static_cast<int64_t>(x); });
 }
@@ -305,6 +306,7 @@ inline Lane<T> shuffle_up(const Lane<T>& a, int distance) {
 // The value of the wave's last lane.
 inline int last_lane(const Int& a) { return a.v[kWaveSize - 1]; }
 inline int first_lane(const Int& a) { return a.v[0]; }
+inline int lane_value(const Int& a, int lane) { return a.v[lane]; }
 inline bool any_lane(const Bool& a) {
   bool any = false;
   for (int i = 0; i < kWaveSize; ++i) any |= a.v[i];

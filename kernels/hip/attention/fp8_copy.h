@@ -64,14 +64,26 @@ struct Fp8Copy {
   }
 
 #if FOVEA_HAS_FP8_TILES
-  // Rows of fp8 in the order of Fp8Tile that are all wanted and fill their pieces.
-  static FOVEA_DEVICE void whole_rows(const Workgroup& wg, const char* from, int stride, int stage, int sixteen) {
+  // Rows of fp8 in the order of Fp8Tile that are all wanted and fill their pieces, for all of a tile: place(g) is where its g-th 16
+  // keys lie, in bytes from `from`.
+  template <class Place>
+  static FOVEA_DEVICE void whole_tile(const Workgroup& wg, const char* from, int stride, int stage, Place place) {
+    Pointer base[kCopies];
+    Int to[kCopies];
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int index = index_of(wg, c);
       const Int row = quotient<kRowPieces>(index), piece = remainder<kRowPieces>(index);
-      copy_async16<kExact>(wg, index < kHeadSize, swizzled<kRowPieces>(row, piece) + (stage + sixteen * 16 * kHeadSize),
-                           from + to_long(row * stride + piece * 16), Bool(true));
+      base[c] = opaque(from + to_long(row * stride + piece * 16));
+      to[c] = swizzled<kRowPieces>(row, piece) + stage;
+    }
+#pragma unroll
+    for (int g = 0; g < kTileKeys / 16; ++g) {
+      const uint64_t offset = place(g);
+#pragma unroll
+      for (int c = 0; c < kCopies; ++c) {
+        copy_async16<kExact>(wg, index_of(wg, c) < kHeadSize, to[c] + g * 16 * kHeadSize, base[c] + offset, Bool(true));
+      }
     }
   }
 

@@ -4,7 +4,7 @@
 // address is uniform, and lanes add offsets that are the same for every 16 keys of the kernel.
 #pragma once
 
-#include "kernels/hip/attention/key_visibility.h"
+#include "kernels/hip/attention/block_table.h"
 
 namespace fovea::hip {
 
@@ -53,6 +53,25 @@ struct TileCopy {
                            Bool(true));
     }
   }
+
+#if FOVEA_BLOCKS_BY_LANE
+  // The same for all of a tile: place(g) is where its g-th 16 keys lie, in bytes from `from`.
+  template <class Place>
+  static FOVEA_DEVICE void whole_tile(const Workgroup& wg, const char* from, int row_stride, int tile, Place place) {
+    // One pointer for each copy, to which one instruction adds an offset.
+    Pointer base[kCopies];
+#pragma unroll
+    for (int c = 0; c < kCopies; ++c) base[c] = opaque(from + to_long(row_of(wg, c) * row_stride + piece_of(wg, c) * 16));
+#pragma unroll
+    for (int g = 0; g < kTileKeys / 16; ++g) {
+      const uint64_t offset = place(g);
+#pragma unroll
+      for (int c = 0; c < kCopies; ++c) {
+        copy_async16<kExact>(wg, takes_part(wg, c), Layout::key(row_of(wg, c), piece_of(wg, c), g) + tile, base[c] + offset, Bool(true));
+      }
+    }
+  }
+#endif
 
   // `tile`: byte offset of the tile; `sixteen`: which 16 keys of it; row_bytes: what exists of a row, zeros follow.
   static FOVEA_DEVICE void rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen, int first,

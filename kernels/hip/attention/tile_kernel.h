@@ -22,7 +22,6 @@ struct TileKernel : TileLoader<Traits> {
   using Copy = typename Loader::Copy;
   using RowValues = typename Loader::RowValues;
   using Blocks = typename Loader::Blocks;
-  using BlockWalk = typename Loader::BlockWalk;
   using Loader::kHeadSize;
   using Loader::kRows;
   using Loader::kTileKeys;
@@ -121,7 +120,7 @@ struct TileKernel : TileLoader<Traits> {
     const float k_scale = kFp8 && p.k_scale != nullptr ? p.k_scale[scale_head] : 1.0f;
     const float v_scale = kFp8 && p.v_scale != nullptr ? p.v_scale[scale_head] : 1.0f;
     Blocks blocks;
-    BlockWalk walk = {entry.kv_begin / layer.block_size, entry.kv_begin % layer.block_size};
+    blocks.start(wg, entry.kv_begin, layer.block_size);
     typename Ops::Query query;
     copy_query();
     if constexpr (Traits::kQueryFirst) {
@@ -133,11 +132,11 @@ struct TileKernel : TileLoader<Traits> {
     }
 #pragma unroll
     for (int i = 0; i < Traits::kStages - 1; ++i) {
-      load_blocks(i, walk, blocks);
+      load_blocks(i, blocks);
       if (i < num_tiles) issue(i, i, blocks);
       copy_commit();
     }
-    load_blocks(Traits::kStages - 1, walk, blocks);
+    load_blocks(Traits::kStages - 1, blocks);
     copy_wait<Traits::kStages - 2>();
     wg.barrier();
     if constexpr (!Traits::kQueryFirst) Ops::load_query(wg, 0, wave_row, query);
@@ -179,7 +178,7 @@ struct TileKernel : TileLoader<Traits> {
       const int next = i + Traits::kStages - 1;
       if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
       copy_commit();
-      load_blocks(next + 1, walk, blocks);
+      load_blocks(next + 1, blocks);
 
       typename Ops::Scores scores;
       const int first = key_wave * kWaveKeys;
@@ -309,17 +308,17 @@ struct TileKernel : TileLoader<Traits> {
     RowFacts facts;
     start_rows(wave_row, facts, sums, max, sum);
     Blocks blocks;
-    BlockWalk walk = {entry.kv_begin / layer.block_size, entry.kv_begin % layer.block_size};
+    blocks.start(wg, entry.kv_begin, layer.block_size);
     typename Ops::Query query;
     Ops::load_query(wg, 0, wave_row, query);
     copy_query();
 #pragma unroll
     for (int i = 0; i < Traits::kStages - 1; ++i) {
-      load_blocks(i, walk, blocks);
+      load_blocks(i, blocks);
       if (i < num_tiles) issue(i, i, blocks);
       copy_commit();
     }
-    load_blocks(Traits::kStages - 1, walk, blocks);
+    load_blocks(Traits::kStages - 1, blocks);
     const float factor = kScaled ? 1.0f : c;
     typename Ops::Scores scores;
     typename Ops::Weights weights;
@@ -370,13 +369,13 @@ struct TileKernel : TileLoader<Traits> {
       if (more) {
         arrive(i + 1, next_stage);
         Ops::begin_scores(wg, query, key_place(next_stage), scores);
-        multiply_values(i, stage);
         // Behind arrive's barrier all waves are done with tile i - 1, whose stage these copies take. They are started while
-        // the products run.
+        // the scores are made: a wave that has asked for the values' products too does nothing until most of them are done.
         const int next = i + Traits::kStages - 1;
         if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
         copy_commit();
-        load_blocks(next + 1, walk, blocks);
+        load_blocks(next + 1, blocks);
+        multiply_values(i, stage);
         Ops::wait_scores(scores);
         moved = weigh(i + 1);
       } else {

@@ -140,36 +140,42 @@ struct TileLoader {
     num_tiles = context_tiles + (dense ? uniform_max(entry.kv_end - dense_begin + kTileKeys - 1, 0) / kTileKeys : 0);
   }
 
-  // Where the next tile's 16-key pieces lie; walks along with load_blocks.
-  struct BlockWalk {
-    int index;   // column of the block table
-    int within;  // key of the block
-  };
-  // Blocks that the keys of a tile lie in, one for each 16 keys, -1 where no key is wanted, and the first key in each.
-  struct Blocks {
-    int id[kSixteens];
-    int within[kSixteens];
-  };
-  FOVEA_DEVICE void load_blocks(int i, BlockWalk& walk, Blocks& blocks) const {
+#if FOVEA_BLOCKS_BY_LANE
+  using Blocks = LaneBlocks<kSixteens>;
+#else
+  using Blocks = ScalarBlocks<kSixteens>;
+#endif
+  // Looks up the blocks of tile i, the one behind that of the call before.
+  FOVEA_DEVICE void load_blocks(int i, Blocks& blocks) const {
     if (i >= context_tiles) return;
     const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
     const int begin = tile_begin(i), end = tile_end(i);
-#pragma unroll
-    for (int g = 0; g < kSixteens; ++g) {
-      const int t = begin + g * 16;
-      bool any = t < end && t + 16 > needed.base.begin;
-      if (has_ranges()) any = t < end && any_lane(wanted(wg.lane % 16 + t, end));
-      blocks.id[g] = any ? table[walk.index] : -1;
-      blocks.within[g] = walk.within;
-      walk.within += 16;
-      if (walk.within == p.layer.block_size) {
-        walk.within = 0;
-        ++walk.index;
-      }
+    if (!has_ranges()) {
+      blocks.load(wg, table, p.layer.block_size, [&](auto g) {
+        const auto t = g * 16 + begin;
+        return (t < end) & (t + 16 > needed.base.begin);
+      });
+      return;
     }
+#if FOVEA_BLOCKS_BY_LANE
+    blocks.load(wg, table, p.layer.block_size, [&](Int sixteen) {
+      Bool any = sixteen < 0;
+#pragma unroll 1
+      for (int g = 0; g < kSixteens; ++g) {
+        const int t = g * 16 + begin;
+        if (t < end && any_lane(wanted(wg.lane % 16 + t, end))) any = any | (sixteen == g);
+      }
+      return any;
+    });
+#else
+    blocks.load(wg, table, p.layer.block_size, [&](int g) {
+      const int t = g * 16 + begin;
+      return t < end && any_lane(wanted(wg.lane % 16 + t, end));
+    });
+#endif
   }
 
-  static FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
+  static FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return wide_product(a, b); }
 
   // Starts the copies of tile i.
   FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
@@ -187,24 +193,29 @@ struct TileLoader {
     Workgroup here = wg;
     here.lane = opaque(wg.lane);
     if ((!kFp8 || (kFp8Tiles && p.narrow_rows == 0)) && !dense && !vectorized() && !has_ranges() &&
-        begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize && layer.head_size_v == kHeadSize) {
+        begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize && layer.head_size_v == kHeadSize &&
+        (!FOVEA_BLOCKS_BY_LANE || p.far_cache == 0)) {
+#if FOVEA_BLOCKS_BY_LANE
+      const Uint places = blocks.places(here, p.key_cache, p.value_cache);
+      const auto key = [&](int g) { return Blocks::key_offset(places, g); };
+      const auto value = [&](int g) { return Blocks::value_offset(places, g); };
+      if constexpr (kFp8) {
+        Narrow::whole_tile(here, key_base, key_row, key_stage(stage), key);
+        Narrow::whole_tile(here, value_base, value_row, value_stage(stage), value);
+      } else {
+        Copy::whole_tile(here, key_base, key_row, key_stage(stage), key);
+        Copy::whole_tile(here, value_base, value_row, value_stage(stage), value);
+      }
+#else
 #pragma unroll
       for (int g = 0; g < kSixteens; ++g) {
-        const int block = blocks.id[g], within = blocks.within[g];
-#if FOVEA_HAS_FP8_TILES
-        if constexpr (kFp8) {
-          Narrow::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)),
-                             key_row, key_stage(stage), g);
-          Narrow::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
-                             value_row, value_stage(stage), g);
-          continue;
-        }
-#endif
+        const int block = blocks.id_of(g), within = blocks.within_of(g);
         Copy::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)), key_row,
                          key_stage(stage), g);
         Copy::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
                          value_row, value_stage(stage), g);
       }
+#endif
       return;
     }
 #pragma unroll
@@ -218,10 +229,9 @@ struct TileLoader {
         k = key_base + token * p.key.row_stride;
         v = value_base + token * p.value.row_stride;
       } else {
-        const int block = blocks.id[g];
-        // A block's bytes fit 32 bits, a cache's do not.
-        k = key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(blocks.within[g], key_row));
-        v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(blocks.within[g], value_row));
+        const int block = blocks.id_of(g), within = blocks.within_of(g);
+        k = key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row));
+        v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row));
         if (block < 0) last = 0;
       }
       if constexpr (kFp8) {

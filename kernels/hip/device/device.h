@@ -37,3 +37,7 @@ using TargetShapes = RdnaShapes;
 #else
 #error "no device layer for this compiler"
 #endif
+
+#ifndef FOVEA_BLOCKS_BY_LANE
+#define FOVEA_BLOCKS_BY_LANE 0
+#endif

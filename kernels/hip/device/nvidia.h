@@ -12,6 +12,8 @@
 
 // fp8_tiles.h: products read fp8 tiles where they lie.
 #define FOVEA_HAS_FP8_TILES 1
+// block_table.h: a lane knows where 16 keys lie.
+#define FOVEA_BLOCKS_BY_LANE 1
 
 namespace fovea::hip::nvidia {
 
@@ -65,6 +67,10 @@ FOVEA_DEVICE Int opaque(Int x) {
   asm volatile("" : "+r"(x));
   return x;
 }
+FOVEA_DEVICE Pointer opaque(Pointer p) {
+  asm volatile("" : "+l"(p));
+  return p;
+}
 
 // 2^x, relative error 2^-22; 0 for -inf.
 FOVEA_DEVICE Float exp2_fast(Float x) {
@@ -78,6 +84,8 @@ FOVEA_DEVICE Float shuffle_xor(Float x, int mask) { return __shfl_xor_sync(0xfff
 FOVEA_DEVICE Int shuffle_up(Int x, int distance) { return __shfl_up_sync(0xffffffffu, x, distance); }
 // The first lane's value, of which the compiler knows that it is uniform.
 FOVEA_DEVICE int first_lane(Int x) { return __shfl_sync(0xffffffffu, x, 0); }
+// That of another lane.
+FOVEA_DEVICE int lane_value(Int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 FOVEA_DEVICE bool any_lane(bool condition) { return __any_sync(0xffffffffu, condition); }
 
 // The workgroup a kernel runs in.

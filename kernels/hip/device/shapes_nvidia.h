@@ -72,16 +72,19 @@ struct HopperShapes {
     return s;
   }
 
-  // Eight waves, of which one workgroup fills a multiprocessor's registers: few rows are shared by all of them.
+  // For the kernel of all kinds: two workgroups of one warpgroup each keep out of step by themselves, so that one reads or
+  // weighs while the other multiplies.
   static constexpr int smallest_unified(int) { return kSmall; }
   static constexpr TileShape unified(int head_size, int kind, bool fp8) {
-    if (head_size > 128) return NvidiaShapes::unified(head_size, kind, fp8);
-    TileShape s = of(head_size, kind, fp8);
-    s.workgroups = 1;
-    if (kind == kLarge) return s;
-    s.key_waves = kind == kSmall ? 8 : 2;
-    s.tile_keys = 128;
-    s.stages = fp8 ? 5 : 3;
+    if (kind != kLarge) return of(head_size, kind, fp8);
+    TileShape s = NvidiaShapes::unified(head_size, kind, fp8);
+    if (!fp8 && (head_size == 64 || head_size == 128)) {
+      s.async = true;
+      s.wave_rows = 16;
+      s.most_rows = 64;
+      s.tile_keys = 64;
+      s.stages = 3;
+    }
     return s;
   }
 };

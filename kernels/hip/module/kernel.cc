@@ -422,6 +422,7 @@ int32_t forward(const FoveaModuleContext& context, const FoveaModuleKernel& kern
   p.lse_head_stride = f.lse.head_stride;
   for (const Cache* cache : {&p.key_cache, &p.value_cache}) {
     if ((cache->block_stride | cache->row_stride | cache->head_stride) % 16 != 0) p.narrow_rows = 1;
+    if (cache->num_blocks * cache->block_stride > int64_t{16} << 32) p.far_cache = 1;
   }
   if (config.head_size % 16 != 0 || config.head_size_v % 16 != 0) p.narrow_rows = 1;
   p.q_scale = f.q_scale;

@@ -1,0 +1,90 @@
+// Where the keys of a tile lie: the block of every 16 of them, looked up tile by tile.
+//
+// 16 keys lie in one block, so their address is uniform. A GPU with scalar registers looks the blocks up one by one (ScalarBlocks);
+// on others each would cost every lane a load and the arithmetic of an address, so there a lane does it for 16 keys, and all
+// take the result from it (LaneBlocks): of a prefill on an H100, addresses made in every lane took two fifths of the time.
+#pragma once
+
+#include "kernels/hip/attention/key_visibility.h"
+
+namespace fovea::hip {
+
+FOVEA_DEVICE uint64_t wide_product(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
+
+// Tiles of kSixteens * 16 keys. A block's bytes fit 32 bits, a cache's do not.
+template <int kSixteens>
+struct ScalarBlocks {
+  int index, next_within;  // column of the table and key of the block where the next tile begins
+  int id[kSixteens];       // -1: no key is wanted
+  int within[kSixteens];   // the first key in its block
+
+  FOVEA_DEVICE void start(const Workgroup&, int begin, int block_size) {
+    index = begin / block_size;
+    next_within = begin % block_size;
+  }
+  // Looks the next tile up. any(g): whether a key of its g-th 16 is wanted.
+  template <class Any>
+  FOVEA_DEVICE void load(const Workgroup&, const int32_t* table, int block_size, Any any) {
+#pragma unroll
+    for (int g = 0; g < kSixteens; ++g) {
+      id[g] = any(g) ? table[index] : -1;
+      within[g] = next_within;
+      next_within += 16;
+      if (next_within == block_size) {
+        next_within = 0;
+        ++index;
+      }
+    }
+  }
+  FOVEA_DEVICE int id_of(int g) const { return id[g]; }
+  FOVEA_DEVICE int within_of(int g) const { return within[g]; }
+};
+
+#if FOVEA_BLOCKS_BY_LANE
+template <int kSixteens>
+struct LaneBlocks {
+  static_assert(2 * kSixteens <= kWaveSize);
+  int step_index, step_within;  // from a tile to the next
+  Int index, next_within;       // of the lane's 16 keys in the next tile
+  Int id, within;               // of those in this one
+
+  // The 16 keys of a lane: lanes behind the first kSixteens hold the same again, for the values.
+  static FOVEA_DEVICE Int sixteen_of(const Workgroup& wg) { return remainder<kSixteens>(wg.lane); }
+
+  FOVEA_DEVICE void start(const Workgroup& wg, int begin, int block_size) {
+    step_index = kSixteens * 16 / block_size;
+    step_within = kSixteens * 16 % block_size;
+    const Int first = sixteen_of(wg) * 16 + begin;
+    index = first / block_size;
+    next_within = first - index * block_size;
+  }
+  template <class Any>
+  FOVEA_DEVICE void load(const Workgroup& wg, const int32_t* table, int block_size, Any any) {
+    id = global_load(table + index, any(sixteen_of(wg)), -1);
+    within = next_within;
+    index = index + step_index;
+    next_within = next_within + step_within;
+    const Bool over = next_within >= block_size;
+    index = index + select(over, Int(1), Int(0));
+    next_within = next_within - select(over, Int(block_size), Int(0));
+  }
+  FOVEA_DEVICE int id_of(int g) const { return lane_value(id, g); }
+  FOVEA_DEVICE int within_of(int g) const { return lane_value(within, g); }
+
+  // Where the g-th 16 keys lie, in units of 16 bytes, in lane g; their values in lane g + kSixteens. Strides are multiples of 16
+  // bytes and no cache is longer than 2^32 units.
+  FOVEA_DEVICE Uint places(const Workgroup& wg, const Cache& keys, const Cache& values) const {
+    const Bool of_values = remainder<2 * kSixteens>(wg.lane) >= kSixteens;
+    const Uint block = select(of_values, Uint(static_cast<uint32_t>(values.block_stride >> 4)), Uint(static_cast<uint32_t>(keys.block_stride >> 4)));
+    const Uint row = select(of_values, Uint(static_cast<uint32_t>(values.row_stride >> 4)), Uint(static_cast<uint32_t>(keys.row_stride >> 4)));
+    return as_uint(id) * block + as_uint(within) * row;
+  }
+  static FOVEA_DEVICE uint64_t key_offset(Uint places, int g) { return wide_product(as_uniform(lane_value(as_int(places), g)), 16); }
+  static FOVEA_DEVICE uint64_t value_offset(Uint places, int g) { return key_offset(places, g + kSixteens); }
+
+ private:
+  static FOVEA_DEVICE uint32_t as_uniform(int x) { return static_cast<uint32_t>(x); }
+};
+#endif
+
+}  // namespace fovea::hip
