@@ -40,6 +40,10 @@ std::vector<Case> forward_cases() {
       "heads=4x2 dim=8 seqs=40+31,1+700,16+1 layout=vectorized query=f16 cache=f16 out=f16",
       "heads=4x2 dim=64 dimv=256 seqs=40+31,1+700,16+1",
       "heads=4x2 dim=256 dimv=8 seqs=40+31,1+700,16+1 mask=noncausal",
+      // Prefill and decode in one batch.
+      "heads=32x8 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+4000,300+0,16+1000,1+17,129+500,1+0,2+63 lse=1",
+      "heads=8x2 dim=64 query=f16 cache=f16 out=f16 seqs=1+3000,150+0,16+700,1+17,66+100 sinks=1 window=255,0 alibi=linear softcap=30 lse=1",
+      "heads=8x2 dim=64 query=bf16 cache=e4m3fn scales=head out=bf16 seqs=1+3000,150+0,16+700,1+17 plan=1 dense=1",
       // Long contexts: many KV chunks, split over threads.
       "heads=8x2 dim=64 seqs=1+33000 lse=1",
       "heads=32x8 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+33000 lse=1 threads=5",
@@ -206,6 +210,7 @@ std::vector<Case> property_cases() {
       "check=padding heads=4x2 dim=64 seqs=16+100,16+30 padding=3 mask=mixed window=20,20 invariant=1",
 
       "check=plan heads=4x2 dim=64 seqs=1+100,40+30,1+33000 lse=1",
+      "check=plan heads=4x2 dim=64 query=bf16 cache=bf16 out=bf16 seqs=16+100,1+30,0+0,70+7 lse=1",
       "check=plan heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=16+1000,1+30 mask=noncausal dense=1",
       "check=plan heads=8x2 dim=64 query=f16 cache=f16 out=f16 seqs=16+1000,1+30 mask=noncausal bycall=1 window=255,0",
       "check=plan heads=8x2 dim=64 seqs=16+1000,1+30,0+0,129+3 mask=mixed ranges=full",
@@ -331,6 +336,7 @@ std::vector<Case> gpu_cases() {
       "capture=1 check=write heads=10x5 dim=64 query=f16 cache=e4m3fn scales=head seqs=37+5,9+0 layout=vectorized",
       "capture=1 check=merge heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,40+600 lse=1 sinks=1",
       "capture=1 check=plan heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=16+1000,1+30 mask=noncausal",
+      "capture=1 check=plan heads=8x2 dim=64 query=f16 cache=f16 out=f16 seqs=40+100,1+700 window=63,0 sinks=1",
 
       // One graph, launched for batches of other lengths, block tables and flags.
       "check=graph heads=8x2 dim=128 query=bf16 cache=bf16 out=bf16 seqs=1+1000,1+17,1+4095,1+300 lse=1",

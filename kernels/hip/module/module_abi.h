@@ -171,7 +171,8 @@ typedef struct FoveaModuleForward {
   void* workspace;           /* of the size that workspace_size gave for this batch, a multiple of 64 bytes */
   size_t workspace_size;
   /* Made for this batch and mask by a kernel of equal plan key; NULL: made in the workspace. Never changed by
-   * ROCM_ATTN; ROCM_UNIFIED_ATTN counts in it while it runs, so its forwards of one plan come one after another. */
+   * ROCM_ATTN; ROCM_UNIFIED_ATTN counts in it while it runs and leaves it as it was, so its forwards of one plan come
+   * one after another. */
   const void* plan;
 } FoveaModuleForward;
 
