@@ -30,6 +30,8 @@ begin() {
   export PKG_CONFIG_PATH=${file%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
   libdir=$(pkg-config --variable=libdir fovea)
   export LD_LIBRARY_PATH=$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  # A GPU module without a GPU, for the tests of what a backend refuses: its folder.
+  export FOVEA_TEST_CLAIMS_MODULE=$build/tests/impl/modules/claims
 }
 
 need() {
