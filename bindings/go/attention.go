@@ -95,8 +95,8 @@ type PlanArgs struct {
 }
 
 // Plan turns committed metadata into a work list, once per step instead of once per layer. The plan serves every
-// attention of equal config on the same context until the metadata changes. Optional: a forward without a plan makes
-// its own.
+// attention of equal config and backend on the same context until the metadata changes. Optional: a forward without a
+// plan makes its own. Forwards of BackendROCmUnifiedAttn that share a plan must follow one another on the device.
 func (a *Attention) Plan(metadata *Metadata, args PlanArgs) error {
 	handle, err := a.handle.open("attention")
 	if err != nil {

@@ -25,14 +25,14 @@ foveaStatus_t backend_from_name(BackendList backends, const char* name, const ch
     *id = FOVEA_BACKEND_AUTO;
     return FOVEA_STATUS_SUCCESS;
   }
-  std::string known = "AUTO";
   for (const Backend* backend : backends) {
     if (strcasecmp(name, backend->name) == 0) {
       *id = backend->id;
       return FOVEA_STATUS_SUCCESS;
     }
-    known += std::string(", ") + backend->name;
   }
+  std::string known = "AUTO";
+  for (const Backend* backend : backends) known += std::string(", ") + backend->name;
   return fail(FOVEA_STATUS_INVALID_ARGUMENT, "%s: \"%.100s\" is not a backend, expected one of %s", argument, name,
               known.c_str());
 }

@@ -145,6 +145,9 @@ scratch! {
 
 scratch! {
     /// Memory that holds a plan, until [`Attention::plan`] makes it anew.
+    ///
+    /// Forwards of [`Backend::ROCM_UNIFIED_ATTN`] count in it while they run: part of what [`Plan::from_raw`] promises is
+    /// that those which share it follow one another on the device, on one stream or ordered by events.
     Plan
 }
 
@@ -230,7 +233,8 @@ impl Attention {
     }
 
     /// Turns committed metadata into a work list, once per step instead of once per layer: the plan serves every attention
-    /// of equal config on the same context until the metadata changes. Optional: a forward without a plan makes its own.
+    /// of equal config and backend on the same context until the metadata changes. Optional: a forward without a plan
+    /// makes its own.
     ///
     /// # Errors
     /// Nothing is committed, the plan memory is too small, or a non-causal batch was not declared.

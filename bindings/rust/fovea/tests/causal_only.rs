@@ -3,7 +3,9 @@
 
 use std::env;
 
-use fovea::{Attention, Backend, Causal, Config, Context, DataType, Device, Error, Limits, Metadata, Plan, ReasonCode, Status};
+use fovea::{
+    Attention, Backend, Causal, Config, Context, DataType, Device, Error, Limits, Metadata, Plan, ReasonCode, Status,
+};
 
 fn refused<T>(result: Result<T, Error>) {
     let Err(error) = result else { panic!("a non-causal request was served") };

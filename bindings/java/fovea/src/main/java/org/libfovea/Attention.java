@@ -90,8 +90,9 @@ public final class Attention implements AutoCloseable {
 
   /**
    * Turns committed metadata into a work list, once per step instead of once per layer. The plan serves every
-   * attention of equal config on the same context until the metadata changes. Optional: a forward without a plan
-   * makes its own.
+   * attention of equal config and backend on the same context until the metadata changes. Optional: a forward without
+   * a plan makes its own. Forwards of {@link Backend#ROCM_UNIFIED_ATTN} that share a plan must follow one another on
+   * the device.
    *
    * @param metadata committed
    * @param plan of {@link #newPlan}
