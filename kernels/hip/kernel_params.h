@@ -153,12 +153,11 @@ struct PlanParams {
   Layer layer;
   Batch batch;
   PlanView plan;
-  int32_t* firsts;        // [num_seqs + 1], scratch: entries of the sequences before
-  int32_t* slots;         // [num_seqs], scratch: partial states of the split sequences before
   uint32_t* async_error;  // nullptr, or the first sequence that cannot be computed
   int32_t batch_invariant;
   int32_t target[kNumKinds];   // entries that fill the device, per KV head; 0: rows of this kind are never split
   int32_t rounds[kNumKinds];   // how many times as many entries are worth trying
+  int32_t check_threads;       // that look at the blocks of one sequence: a power of two, at most a workgroup
   int32_t smallest_kind;       // rows that a smaller kind would take go to this one
   int32_t num_counters;        // to be cleared
   int32_t* counters;

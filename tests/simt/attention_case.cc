@@ -114,8 +114,6 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
   const auto seqs = static_cast<size_t>(batch.num_seqs);
   header = std::make_unique<Array<PlanHeader>>("plan header", 1, Access::kReadWrite);
   block_max = std::make_unique<Array<int32_t>>("plan block_max", 2 * seqs, Access::kReadWrite);
-  firsts = std::make_unique<Array<int32_t>>("plan firsts", seqs + 1, Access::kReadWrite);
-  slots = std::make_unique<Array<int32_t>>("plan slots", seqs + 1, Access::kReadWrite);
   async_error = std::make_unique<Array<uint32_t>>("async_error", 1, Access::kReadWrite);
   async_error->fill(0xffffffffu);
   params.async_error = async_error->data();
@@ -143,10 +141,10 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
     groups[k] = std::make_unique<Array<SplitGroup>>("plan groups", std::min(seqs, num_slots[k] / 2), Access::kReadWrite);
     params.plan.groups[k] = groups[k]->data();
   }
+  // Teams of all sizes, for batches of all sizes.
+  params.check_threads = 32 << (batch.num_seqs + batch.max_seq_len) % 6;
   params.plan.header = header->data();
   params.plan.block_max = block_max->data();
-  params.firsts = firsts->data();
-  params.slots = slots->data();
 }
 
 void PlanMemory::add_counters(int smallest_kind) {
@@ -308,21 +306,21 @@ void AttentionProblem::make_cache() {
   size_t next = 0;
   for (size_t s = 0; s < seen_.size(); ++s) {
     const int64_t context = reference_.context_len(static_cast<int>(s));
-    const auto first_seen = static_cast<size_t>(std::find(seen_[s].begin(), seen_[s].end(), 1) - seen_[s].begin());
-    size_t end_seen = seen_[s].size();
-    while (end_seen > first_seen && !seen_[s][end_seen - 1]) --end_seen;
     const size_t block_size = static_cast<size_t>(c.block_size);
     const size_t length = (seen_[s].size() + block_size - 1) / block_size * block_size;
+    const auto is_written = [&](size_t t) {
+      return t < seen_[s].size() && seen_[s][t] && (!c.dense || static_cast<int64_t>(t) < context);
+    };
     for (size_t t = 0; t < length; ++t) {
-      const size_t column = t / block_size;
-      int32_t& id = block_table_[s * columns + column];
-      // Blocks between those that rows see are not stale: a caller who frees blocks frees them at the ends.
-      if (id == kStaleBlock && (column + 1) * block_size > first_seen && column * block_size < end_seen) id = ids[next++];
+      int32_t& id = block_table_[s * columns + t / block_size];
+      if (is_written(t) && id == kStaleBlock) id = ids[next++];
+    }
+    for (size_t t = 0; t < length; ++t) {
+      const int32_t id = block_table_[s * columns + t / block_size];
       const bool needle = std::any_of(c.needles.begin(), c.needles.end(), [&](const Needle& n) {
         return n.seq == static_cast<int>(s) && n.key == static_cast<int>(t);
       });
-      const bool written = t < seen_[s].size() && seen_[s][t] && (!c.dense || static_cast<int64_t>(t) < context);
-      if ((!written && !needle) || id == kStaleBlock) continue;
+      if ((!is_written(t) && !needle) || id == kStaleBlock) continue;
       for (int h = 0; h < c.num_kv_heads; ++h) {
         if (needle) {
           numbers.write_all(vector.data(), c.head_size, {2.0f});

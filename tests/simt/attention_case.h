@@ -97,7 +97,7 @@ struct PlanMemory {
   std::unique_ptr<Array<PlanHeader>> header;
   std::unique_ptr<Array<WorkEntry>> entries[kNumKinds];
   std::unique_ptr<Array<SplitGroup>> groups[2];
-  std::unique_ptr<Array<int32_t>> block_max, firsts, slots;
+  std::unique_ptr<Array<int32_t>> block_max;
   std::unique_ptr<Array<int32_t>> counters;  // of the kernel for all kinds
   std::unique_ptr<Array<uint32_t>> async_error;
 };

@@ -280,6 +280,7 @@ inline Float float_of(const Uint& a) { return detail::bit_cast<float>(a); }
 inline Float exp2_fast(const Float& a) {
   return detail::map<float>(a, [](float x) { return std::exp2(x); });
 }
+inline Float reciprocal_fast(const Float& a) { return 1.0f / a; }
 inline Float log2_of(const Float& a) {
   return detail::map<float>(a, [](float x) { return std::log2(x); });
 }
@@ -303,14 +304,38 @@ inline Lane<T> shuffle_up(const Lane<T>& a, int distance) {
   for (int i = 0; i < kWaveSize; ++i) r.v[i] = a.v[i >= distance ? i - distance : i];
   return r;
 }
-// The value of the wave's last lane.
-inline int last_lane(const Int& a) { return a.v[kWaveSize - 1]; }
 inline int first_lane(const Int& a) { return a.v[0]; }
-inline int lane_value(const Int& a, int lane) { return a.v[lane]; }
+inline int lane_value(const Int& a, int lane) { return a.v[lane & (kWaveSize - 1)]; }
+inline int last_lane(const Int& a) { return lane_value(a, kWaveSize - 1); }
 inline bool any_lane(const Bool& a) {
   bool any = false;
   for (int i = 0; i < kWaveSize; ++i) any |= a.v[i];
   return any;
+}
+inline int count_lanes(const Bool& a) {
+  int count = 0;
+  for (int i = 0; i < kWaveSize; ++i) count += a.v[i];
+  return count;
+}
+inline Int lanes_before(const Bool& a) {
+  Int r;
+  for (int i = 0, count = 0; i < kWaveSize; count += a.v[i++]) r.v[i] = count;
+  return r;
+}
+inline int first_where(const Bool& a) {
+  int i = 0;
+  while (i < kWaveSize && !a.v[i]) ++i;
+  return i;
+}
+inline int wave_sum(const Int& a) {
+  int64_t sum = 0;
+  for (const int32_t x : a.v) sum += x;
+  return static_cast<int>(sum);
+}
+inline int wave_max(const Int& a) {
+  int max = a.v[0];
+  for (const int32_t x : a.v) max = x > max ? x : max;
+  return max;
 }
 
 }  // namespace fovea::hip::host

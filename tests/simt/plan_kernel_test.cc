@@ -25,13 +25,17 @@ struct PlanCase {
   int target = 0;
   int rounds = 2;
   bool batch_invariant = false;
+  int smallest_kind = kSmall;
   int block_size = 16;
   int32_t num_tokens = 0;      // 0: what query_start_loc ends with
   int32_t max_query_len = 0;   // 0: the longest
   int32_t max_seq_len = 0;
-  std::set<int> bad_blocks;    // sequences whose table holds a block that does not exist
+  std::set<int> bad_blocks;    // sequences whose table holds blocks that do not exist
+  std::set<int> negative_blocks;
 };
 
+// Larger than any block of a cache, in entries that nobody needs; and of those that somebody does.
+constexpr int32_t kStaleBlock = 0x7fff0000;
 constexpr int32_t kBadBlock = 123456;
 
 void check_plan(const PlanCase& c, uint64_t seed) {
@@ -73,11 +77,25 @@ void check_plan(const PlanCase& c, uint64_t seed) {
   if (c.max_query_len != 0) batch.max_query_len = c.max_query_len;
   if (c.max_seq_len != 0) batch.max_seq_len = c.max_seq_len;
   const int columns = batch.max_seq_len / c.block_size + 2;
-  std::vector<int32_t> table(static_cast<size_t>(num_seqs * columns));
+  // Only blocks with a key that some row sees are ever looked at.
+  std::vector<int32_t> table(static_cast<size_t>(num_seqs * columns), kStaleBlock);
+  std::vector<int32_t> largest(static_cast<size_t>(2 * num_seqs), -1);  // of the context, and of all keys
   for (int s = 0; s < num_seqs; ++s) {
-    for (int i = 0; i < columns; ++i) table[static_cast<size_t>(s * columns + i)] = (s * 31 + i * 7) % 1000;
+    const int query_len = c.query_start_loc[s + 1] - c.query_start_loc[s];
+    if (c.query_start_loc[s] < 0 || query_len < 0 || query_len > batch.max_query_len) continue;
+    if (c.query_start_loc[s + 1] > batch.num_tokens || c.seq_lens[s] > batch.max_seq_len) continue;
+    for (int t = 0; t < c.seq_lens[s]; ++t) {
+      bool seen = false;
+      for (int row = 0; row < query_len && !seen; ++row) seen = fovea_reference::visible(r, s, row, t);
+      if (!seen) continue;
+      const int column = t / c.block_size;
+      int32_t& id = table[static_cast<size_t>(s * columns + column)];
+      id = c.bad_blocks.count(s) != 0 ? kBadBlock : c.negative_blocks.count(s) != 0 ? -1 : (s * 31 + column * 7) % 1000;
+      const int32_t use = id < 0 ? INT32_MAX : id;
+      largest[static_cast<size_t>(2 * s + 1)] = std::max(largest[static_cast<size_t>(2 * s + 1)], use);
+      if (t < c.seq_lens[s] - query_len) largest[static_cast<size_t>(2 * s)] = std::max(largest[static_cast<size_t>(2 * s)], use);
+    }
   }
-  for (const int s : c.bad_blocks) table[static_cast<size_t>(s * columns)] = kBadBlock;
   const Array<int32_t> device_table("block table", table);
   batch.block_table = device_table.data();
   batch.block_table_stride = columns;
@@ -85,9 +103,12 @@ void check_plan(const PlanCase& c, uint64_t seed) {
 
   PlanMemory plan(layer, batch, c.target, c.rounds, c.batch_invariant);
   plan.block_max->fill(-77);
+  plan.add_counters(c.smallest_kind);
   const Report report = plan.run(seed, false);
   ASSERT_EQ(report.num_errors, 0) << report.errors[0];
   const PlanHeader& header = (*plan.header)[0];
+
+  for (size_t i = 0; i < plan.counters->size(); ++i) ASSERT_EQ((*plan.counters)[i], 0) << "counter " << i;
 
   uint32_t first_invalid = 0xffffffffu;
   // Rows and keys of a sequence that entries cover: [row] -> intervals.
@@ -117,9 +138,11 @@ void check_plan(const PlanCase& c, uint64_t seed) {
       ASSERT_GE(s, 0);
       ASSERT_LT(s, num_seqs);
       ASSERT_EQ(e.seq < 0, !valid[s]) << "sequence " << s;
-      ASSERT_EQ(kind, expected_rows[s] <= kSmallRows ? kSmall : expected_rows[s] <= kMediumRows ? kMedium : kLarge);
-      ASSERT_TRUE(e.kv_begin % 16 == 0 || e.kv_begin == e.kv_end);  // the last of several splits may be left without a key
+      ASSERT_EQ(kind, std::max(expected_rows[s] <= kSmallRows ? kSmall : expected_rows[s] <= kMediumRows ? kMedium : kLarge,
+                               static_cast<WorkKind>(c.smallest_kind)));
+      ASSERT_EQ(e.kv_begin % 16, 0);
       ASSERT_LE(e.kv_begin, e.kv_end);
+      ASSERT_TRUE(e.num_splits == 1 || e.kv_begin < e.kv_end) << "a split of sequence " << s << " is empty";
       // Longest first, but for a quarter of a power of two.
       ASSERT_LE((e.kv_end - e.kv_begin + kPlanTile - 1) / kPlanTile, previous + previous / 4 + 1) << "entry " << i;
       previous = (e.kv_end - e.kv_begin + kPlanTile - 1) / kPlanTile;
@@ -149,7 +172,6 @@ void check_plan(const PlanCase& c, uint64_t seed) {
   }
 
   for (int s = 0; s < num_seqs; ++s) {
-    int hull_begin = 1 << 30, hull_end = 0;
     for (int row = 0; row < expected_rows[s]; ++row) {
       std::vector<Piece>& p = pieces[s][static_cast<size_t>(row)];
       ASSERT_FALSE(p.empty()) << "sequence " << s << " row " << row << " is in no entry";
@@ -169,23 +191,21 @@ void check_plan(const PlanCase& c, uint64_t seed) {
         if (!fovea_reference::visible(r, s, row / c.group, t)) continue;
         ASSERT_GE(t, p[0].begin) << "sequence " << s << " row " << row << " loses key " << t;
         ASSERT_LT(t, p.back().end) << "sequence " << s << " row " << row << " loses key " << t;
-        hull_begin = std::min(hull_begin, t);
-        hull_end = std::max(hull_end, t + 1);
       }
-      if (c.batch_invariant && p[0].kind != kLarge) {
+      const auto tiles_of = [](const Piece& piece) { return (piece.end - piece.begin + kPlanTile - 1) / kPlanTile; };
+      if (!c.batch_invariant) {
+        const auto [least, most] = std::minmax_element(p.begin(), p.end(), [&](const Piece& a, const Piece& b) { return tiles_of(a) < tiles_of(b); });
+        ASSERT_LE(tiles_of(*most), tiles_of(*least) + 1) << "sequence " << s << ": its splits are not balanced";
+      } else if (p[0].kind != kLarge) {
         const int chunk = std::max(1024, (c.seq_lens[s] + 2047) / 2048 * 64);
         ASSERT_EQ(static_cast<int>(p.size()), std::max(1, (p.back().end - p[0].begin + chunk - 1) / chunk));
+        for (size_t i = 0; i + 1 < p.size(); ++i) ASSERT_EQ(p[i].end - p[i].begin, chunk) << "sequence " << s << " split " << i;
       }
     }
-    if (!valid[s]) continue;
-    int expected = -1;
-    for (int column = hull_begin / c.block_size; hull_begin < hull_end && column * c.block_size < hull_end; ++column) {
-      expected = std::max(expected, table[static_cast<size_t>(s * columns + column)]);
+    for (const int all : {0, 1}) {
+      ASSERT_EQ((*plan.block_max)[static_cast<size_t>(2 * s + all)], largest[static_cast<size_t>(2 * s + all)])
+          << "sequence " << s << (all ? ": all keys" : ": context");
     }
-    const int found = (*plan.block_max)[static_cast<size_t>(2 * s + 1)];
-    // The hull is taken over rows and may hold blocks between those of the rows; never fewer.
-    ASSERT_GE(found, expected) << "sequence " << s;
-    ASSERT_LT(found, c.bad_blocks.count(s) != 0 ? kBadBlock + 1 : 1000) << "sequence " << s;
   }
 }
 
@@ -245,6 +265,20 @@ TEST(Plan, more_sequences_than_threads) {
   PlanCase c = random_case(5, 2300, 20, 100);
   c.target = 40;
   check_plan(c, 2);
+  c.seq_lens[1500] += 20000;
+  check_plan(c, 3);
+}
+
+TEST(Plan, as_many_sequences_as_threads) {
+  PlanCase c = random_case(6, kPlanThreads, 20, 100);
+  check_plan(c, 2);
+  // Decode, all of one length.
+  for (int s = 0; s < kPlanThreads; ++s) {
+    c.query_start_loc[s + 1] = s + 1;
+    c.seq_lens[s] = 200;
+  }
+  c.target = 40;
+  check_plan(c, 3);
 }
 
 TEST(Plan, fixed_chunks) {
@@ -281,10 +315,66 @@ TEST(Plan, lengths_that_make_no_sense) {
 TEST(Plan, the_largest_block_of_each_sequence) {
   PlanCase c = random_case(12, 30, 20, 200);
   c.bad_blocks = {1, 7, 29};
+  c.negative_blocks = {2, 8};
   check_plan(c, 1);
   c.window_left = 20;
   c.block_size = 32;
   check_plan(c, 1);
+  // So few sequences that a team of waves looks at each, up to a whole workgroup.
+  for (const int num_seqs : {1, 2, 5, 11}) {
+    c = random_case(31 + static_cast<uint32_t>(num_seqs), num_seqs, 20, 60000);
+    c.seq_lens[0] += 40000;
+    check_plan(c, 1);
+    ASSERT_FALSE(HasFatalFailure()) << num_seqs << " sequences";
+  }
+}
+
+TEST(Plan, splits_are_balanced) {
+  for (const int target : {5, 33, 66}) {
+    PlanCase c;
+    c.query_start_loc = {0, 1, 2, 18};
+    c.seq_lens = {6 * 64, 7 * 64 - 3, 40 * 64 + 1};
+    c.target = target;
+    c.rounds = 4;
+    check_plan(c, 1);
+    c.query_start_loc = {0, 1};
+    c.seq_lens = {target == 33 ? 32768 : 64 * 6};
+    check_plan(c, 2);
+    ASSERT_FALSE(HasFatalFailure()) << "target " << target;
+  }
+}
+
+// One sequence with most of the keys of its wave, whose entries all lanes store together.
+TEST(Plan, one_long_sequence) {
+  for (const int num_seqs : {8, 40}) {
+    PlanCase c = random_case(77, num_seqs, 3, 200);
+    c.seq_lens[5] += 30000;
+    c.target = 40;
+    c.rounds = 4;
+    check_plan(c, 4);
+    ASSERT_FALSE(HasFatalFailure()) << num_seqs << " sequences";
+  }
+}
+
+TEST(Plan, kinds_that_do_not_exist) {
+  for (const int smallest : {kMedium, kLarge}) {
+    for (const int num_seqs : {3, 30, 1100}) {
+      PlanCase c = random_case(19, num_seqs, smallest == kMedium ? 20 : 3, 500);
+      c.smallest_kind = smallest;
+      c.target = 12;
+      check_plan(c, 2);
+      ASSERT_FALSE(HasFatalFailure()) << num_seqs << " sequences";
+    }
+  }
+}
+
+TEST(Plan, more_large_entries_than_threads) {
+  PlanCase c;
+  c.query_start_loc = {0, 1, 901, 902, 932, 1132};
+  c.seq_lens = {50, 900, 70, 60, 500};
+  c.group = 128;
+  c.target = 10;
+  check_plan(c, 6);
 }
 
 }  // namespace

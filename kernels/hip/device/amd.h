@@ -89,6 +89,7 @@ FOVEA_DEVICE Int opaque(Int x) {
 
 // v_exp_f32 and v_log_f32: relative error 2^-22, base 2.
 FOVEA_DEVICE Float exp2_fast(Float x) { return __builtin_amdgcn_exp2f(x); }
+FOVEA_DEVICE Float reciprocal_fast(Float x) { return __builtin_amdgcn_rcpf(x); }
 FOVEA_DEVICE Float log2_of(Float x) { return __builtin_amdgcn_logf(x); }
 
 FOVEA_DEVICE Int lane_index() {
@@ -115,14 +116,36 @@ FOVEA_DEVICE Int shuffle_up(Int x, int distance) {
   return __builtin_amdgcn_ds_bpermute((lane < distance ? lane : lane - distance) * 4, x);
 }
 FOVEA_DEVICE int first_lane(Int x) { return __builtin_amdgcn_readfirstlane(x); }
-// The value of the wave's last lane.
-FOVEA_DEVICE int last_lane(Int x) { return __builtin_amdgcn_readlane(x, kWaveSize - 1); }
-FOVEA_DEVICE bool any_lane(bool condition) {
+FOVEA_DEVICE int lane_value(Int x, int lane) { return __builtin_amdgcn_readlane(x, lane); }
+FOVEA_DEVICE int last_lane(Int x) { return lane_value(x, kWaveSize - 1); }
+FOVEA_DEVICE uint64_t ballot(bool condition) {
 #if defined(__GFX9__)
-  return __builtin_amdgcn_ballot_w64(condition) != 0;
+  return __builtin_amdgcn_ballot_w64(condition);
 #else
-  return __builtin_amdgcn_ballot_w32(condition) != 0;
+  return __builtin_amdgcn_ballot_w32(condition);
 #endif
+}
+FOVEA_DEVICE bool any_lane(bool condition) { return ballot(condition) != 0; }
+FOVEA_DEVICE int count_lanes(bool condition) { return __builtin_popcountll(ballot(condition)); }
+FOVEA_DEVICE Int lanes_before(bool condition) {
+  const uint64_t lanes = ballot(condition);
+  const Uint low = __builtin_amdgcn_mbcnt_lo(static_cast<uint32_t>(lanes), 0u);
+#if defined(__GFX9__)
+  return as_int(__builtin_amdgcn_mbcnt_hi(static_cast<uint32_t>(lanes >> 32), low));
+#else
+  return as_int(low);
+#endif
+}
+FOVEA_DEVICE int first_where(bool condition) { return __builtin_ctzll(ballot(condition)); }
+FOVEA_DEVICE int wave_sum(Int x) {
+#pragma unroll
+  for (int d = 1; d < kWaveSize; d *= 2) x += shuffle_xor(x, d);
+  return __builtin_amdgcn_readfirstlane(x);
+}
+FOVEA_DEVICE int wave_max(Int x) {
+#pragma unroll
+  for (int d = 1; d < kWaveSize; d *= 2) x = lane_max(x, shuffle_xor(x, d));
+  return __builtin_amdgcn_readfirstlane(x);
 }
 
 // Waves that each SIMD must hold so that a compute unit (RDNA: a pair of them) holds `workgroups`.

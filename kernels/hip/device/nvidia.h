@@ -78,6 +78,12 @@ FOVEA_DEVICE Float exp2_fast(Float x) {
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
+// 1 / x, relative error 2^-22.
+FOVEA_DEVICE Float reciprocal_fast(Float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
 FOVEA_DEVICE Float log2_of(Float x) { return log2f(x); }
 
 FOVEA_DEVICE Float shuffle_xor(Float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
@@ -87,6 +93,19 @@ FOVEA_DEVICE int first_lane(Int x) { return __shfl_sync(0xffffffffu, x, 0); }
 // That of another lane.
 FOVEA_DEVICE int lane_value(Int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 FOVEA_DEVICE bool any_lane(bool condition) { return __any_sync(0xffffffffu, condition); }
+// The value of one lane, and of the wave's last.
+FOVEA_DEVICE int lane_value(Int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+FOVEA_DEVICE int last_lane(Int x) { return lane_value(x, kWaveSize - 1); }
+// Lanes where the condition holds: how many, how many of them come before this lane, and the first, where there is one.
+FOVEA_DEVICE int count_lanes(bool condition) { return __popc(__ballot_sync(0xffffffffu, condition)); }
+FOVEA_DEVICE Int lanes_before(bool condition) {
+  uint32_t before;
+  asm("mov.u32 %0, %%lanemask_lt;" : "=r"(before));
+  return __popc(__ballot_sync(0xffffffffu, condition) & before);
+}
+FOVEA_DEVICE int first_where(bool condition) { return __ffs(static_cast<int>(__ballot_sync(0xffffffffu, condition))) - 1; }
+FOVEA_DEVICE int wave_sum(Int x) { return __reduce_add_sync(0xffffffffu, x); }
+FOVEA_DEVICE int wave_max(Int x) { return __reduce_max_sync(0xffffffffu, x); }
 
 // The workgroup a kernel runs in.
 struct Workgroup {

@@ -14,7 +14,7 @@ import sys
 STRUCTS = {"fovea_plan": "PlanParams", "fovea_write": "WriteParams", "fovea_split_merge": "ForwardParams",
            "fovea_state_merge": "MergeParams"}
 # Of the kernels beside attention; kernels/hip/instances/support.hip checks it.
-DYNAMIC_LDS = {"fovea_plan": 10240}
+DYNAMIC_LDS = {"fovea_plan": 12288}
 SIZES = {"char": 1, "int32_t": 4, "uint32_t": 4, "float": 4, "int64_t": 8}
 
 

@@ -3,7 +3,7 @@
 using namespace fovea::hip;
 
 #ifdef FOVEA_DEVICE
-static_assert(PlanLds::kBytes <= 10240, "module/instances.cc");
+static_assert(PlanLds::kBytes <= 12288, "module/instances.cc");
 #endif
 
 FOVEA_KERNEL(fovea_plan, PlanParams, kPlanThreads, 1, PlanKernel)

@@ -41,7 +41,7 @@ constexpr int kNumUnifiedBuckets = std::size(kUnifiedHeadSizeBuckets);
 
 // Constants of the kernels' sources, which the host's compiler cannot read.
 constexpr int kPlanThreads = 1024;
-constexpr int kPlanLdsBytes = 10240;
+constexpr int kPlanLdsBytes = 12288;
 constexpr int kMergeThreads = 128;
 constexpr int kStateMergeThreads = 256;
 constexpr int kWriteThreads = 256;

@@ -55,7 +55,7 @@ struct Layout {
   int64_t groups[2];
   int64_t slots[2];
   int64_t num_counters;  // of the unified kernel
-  size_t header, entries[kNumKinds], group_lists[2], block_max, firsts, first_slots, counters, plan_size;
+  size_t header, entries[kNumKinds], group_lists[2], block_max, counters, plan_size;
   size_t partials[2], stats[2], workspace_size;  // behind a plan, where there is none
 };
 
@@ -80,8 +80,6 @@ Layout layout_of(const FoveaModuleKernel& kernel, const Extent& e) {
     l.entries[k] = plan.take(static_cast<size_t>(l.capacity[k]) * sizeof(WorkEntry));
   }
   l.block_max = plan.take(static_cast<size_t>(e.num_seqs) * 8);
-  l.firsts = plan.take(static_cast<size_t>(e.num_seqs + 1) * 4);
-  l.first_slots = plan.take(static_cast<size_t>(e.num_seqs) * 4);
   l.num_counters = kernel.unified ? kNumQueues + (l.slots[kSmall] + l.slots[kMedium]) * kernel.layer.num_kv_heads : 0;
   l.counters = plan.take(static_cast<size_t>(l.num_counters) * 4);
   l.plan_size = plan.size();
@@ -204,13 +202,10 @@ int32_t check_cache(const char* name, const Cache& cache, bool vectorized, bool 
 
 int32_t launch_plan(const FoveaModuleContext& context, const FoveaModuleKernel& kernel, const FoveaModuleBatch& batch,
                     const Layout& l, void* memory, hipStream_t stream, FoveaModuleMessage message) {
-  char* base = static_cast<char*>(memory);
   PlanParams p = {};
   p.layer = kernel.layer;
   p.batch = batch_of(batch);
   p.plan = plan_view(kernel, l, memory);
-  p.firsts = reinterpret_cast<int32_t*>(base + l.firsts);
-  p.slots = reinterpret_cast<int32_t*>(base + l.first_slots);
   p.async_error = batch.async_error;
   p.smallest_kind = kernel.smallest;
   p.counters = p.plan.tickets;
@@ -220,10 +215,18 @@ int32_t launch_plan(const FoveaModuleContext& context, const FoveaModuleKernel& 
     p.target[k] = k == kLarge ? 0 : kernel.target[k];
     p.rounds[k] = kRounds[k];
   }
-  // One workgroup makes the lists, the others look at the block table.
-  const bool has_blocks = batch.block_table != nullptr;
-  const int readers = has_blocks ? std::min(batch.num_seqs, std::max(context.info.num_compute_units - 1, 1)) : 0;
+  // One workgroup makes the lists, the others look at the block table: each thread at a few entries, while there are compute units.
   const LaunchShape k = plan_kernel();
+  int64_t readers = 0;
+  if (batch.block_table != nullptr) {
+    constexpr int64_t kSmallestWave = 32, kEntriesOfThread = 4;
+    const int64_t units = std::max(context.info.num_compute_units - 1, 1);
+    const int64_t columns = std::min<int64_t>(batch.block_table_columns, batch.max_seq_len / kernel.layer.block_size + 1);
+    int64_t threads = kSmallestWave;
+    while (threads < k.threads && threads * kEntriesOfThread < columns && threads * 2 * batch.num_seqs <= units * k.threads) threads *= 2;
+    p.check_threads = static_cast<int32_t>(threads);
+    readers = std::clamp<int64_t>((threads * batch.num_seqs + k.threads - 1) / k.threads, 1, units);
+  }
   return launch(k.function, dim3(static_cast<unsigned>(1 + readers)), k.threads, k.lds_bytes, p, stream, message);
 }
 
