@@ -87,6 +87,7 @@ enum WorkKind : int32_t { kSmall = 0, kMedium = 1, kLarge = 2, kNumKinds = 3 };
 inline constexpr int32_t kSmallRows = 16;
 inline constexpr int32_t kMediumRows = 64;
 inline constexpr int32_t kLargeRows = 128;
+inline constexpr int32_t kPlanTile = 64;  // keys; splits are cut at multiples
 
 // Rows that several entries share, to be merged. All rows of a sequence.
 struct SplitGroup {
@@ -134,7 +135,7 @@ struct ForwardParams {
   DataType output_type;     // the layer's, or f32 for partial states
   int32_t kind;
   int32_t narrow_rows;      // rows of an fp8 cache are aligned to 8 bytes only
-  int32_t far_cache;        // it is longer than 2^32 times 16 bytes
+  int32_t far_rows;         // keys or values, of the cache or of this step, span more than 2^32 times 16 bytes
   float* lse;               // nullptr or [num_tokens, num_query_heads], strides below in elements
   int64_t lse_row_stride;
   int64_t lse_head_stride;
@@ -159,6 +160,7 @@ struct PlanParams {
   int32_t rounds[kNumKinds];   // how many times as many entries are worth trying
   int32_t check_threads;       // that look at the blocks of one sequence: a power of two, at most a workgroup
   int32_t smallest_kind;       // rows that a smaller kind would take go to this one
+  int32_t large_rows;          // of an entry of kLarge: kLargeRows, or kMediumRows for the unified kernel where its tile has no more
   int32_t num_counters;        // to be cleared
   int32_t* counters;
 };

@@ -88,24 +88,16 @@ const TileInstance* find_tile(const TileKey& key) {
   return found;
 }
 
-namespace {
-struct UnifiedInstance {
-  TileInstance tile;
-  int smallest;
-};
 std::map<TileKey, UnifiedInstance>& unified_instances() {
   static std::map<TileKey, UnifiedInstance> all;
   return all;
 }
-}  // namespace
 
-void add_unified(const TileKey& key, const TileInstance& instance, int smallest) { unified_instances()[key] = {instance, smallest}; }
+void add_unified(const TileKey& key, const UnifiedInstance& instance) { unified_instances()[key] = instance; }
 
-const TileInstance* find_unified(const TileKey& key, int* smallest) {
+const UnifiedInstance* find_unified(const TileKey& key) {
   for (const auto& [k, instance] : unified_instances()) {
-    if (k.type != key.type || k.fp8 != key.fp8 || k.features < key.features || k.head_size < key.head_size) continue;
-    *smallest = instance.smallest;
-    return &instance.tile;
+    if (k.type == key.type && k.fp8 == key.fp8 && k.features >= key.features && k.head_size >= key.head_size) return &instance;
   }
   return nullptr;
 }
@@ -117,6 +109,7 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
   async_error = std::make_unique<Array<uint32_t>>("async_error", 1, Access::kReadWrite);
   async_error->fill(0xffffffffu);
   params.async_error = async_error->data();
+  params.large_rows = kLargeRows;
   params.layer = layer;
   params.batch = batch;
   params.batch_invariant = batch_invariant;
@@ -124,7 +117,7 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
     // The bounds that the launches are sized by.
     size_t count = seqs;
     if (k == kLarge) {
-      count += static_cast<size_t>(batch.num_tokens) * layer.group / kLargeRows;
+      count += static_cast<size_t>(batch.num_tokens) * layer.group / kMediumRows;  // the fewest rows that an entry may have
     } else if (batch_invariant) {
       num_slots[k] = count = seqs * std::min<size_t>(static_cast<size_t>(batch.max_seq_len) / 1024 + 1, 34);
     } else {
@@ -147,11 +140,12 @@ PlanMemory::PlanMemory(const Layer& layer, const Batch& batch, int target, int r
   params.plan.block_max = block_max->data();
 }
 
-void PlanMemory::add_counters(int smallest_kind) {
+void PlanMemory::add_counters(int smallest_kind, int large_rows) {
   const size_t heads = static_cast<size_t>(params.layer.num_kv_heads);
   counters = std::make_unique<Array<int32_t>>("plan counters", kNumQueues + (num_slots[0] + num_slots[1]) * heads, Access::kReadWrite);
   counters->fill(-1);
   params.smallest_kind = smallest_kind;
+  params.large_rows = large_rows;
   params.counters = counters->data();
   params.num_counters = static_cast<int32_t>(counters->size());
   params.plan.tickets = params.counters;
@@ -433,9 +427,8 @@ void AttentionProblem::make_params() {
   if (!reference_.sinks.empty()) p.sinks = add("sinks", reference_.sinks);
   plan_ = std::make_unique<PlanMemory>(layer, b, c.target, 2, c.batch_invariant);
   if (c.unified > 0) {
-    int smallest = kSmall;
-    find_unified(unified_key(c), &smallest);
-    plan_->add_counters(smallest);
+    const UnifiedInstance* unified = find_unified(unified_key(c));
+    if (unified != nullptr) plan_->add_counters(unified->smallest_kind, unified->large_rows);
   }
   p.plan = plan_->params.plan;
   p.async_error = plan_->params.async_error;
@@ -466,9 +459,9 @@ void AttentionProblem::run(uint64_t seed, bool deliver_at_wait) {
 }
 
 void AttentionProblem::run_unified(uint64_t seed, bool deliver_at_wait) {
-  int smallest;
-  const TileInstance* tile = find_unified(unified_key(case_), &smallest);
-  ASSERT_NE(tile, nullptr);
+  const UnifiedInstance* unified = find_unified(unified_key(case_));
+  ASSERT_NE(unified, nullptr);
+  const TileInstance* tile = &unified->tile;
   Launch launch;
   launch.kernel = "unified";
   launch.grid_x = case_.unified;

@@ -82,14 +82,19 @@ void add_tile(const TileKey& key, const TileInstance& instance);
 // The smallest head size that holds the key's, and features even where the key has none if there is no plain instance.
 const TileInstance* find_tile(const TileKey& key);
 
-// Of the kernel for all kinds; `smallest` is the first kind that it has. The key's kind does not count.
-void add_unified(const TileKey& key, const TileInstance& instance, int smallest);
-const TileInstance* find_unified(const TileKey& key, int* smallest);
+// Of the kernel for all kinds, with the first kind that it has and the rows of its last. The key's kind does not count.
+struct UnifiedInstance {
+  TileInstance tile;
+  int smallest_kind;
+  int large_rows;
+};
+void add_unified(const TileKey& key, const UnifiedInstance& instance);
+const UnifiedInstance* find_unified(const TileKey& key);
 
 // Plan memory of a batch.
 struct PlanMemory {
   PlanMemory(const Layer& layer, const Batch& batch, int target, int rounds, bool batch_invariant);
-  void add_counters(int smallest_kind);
+  void add_counters(int smallest_kind, int large_rows);
   Report run(uint64_t seed, bool deliver_at_wait);
 
   PlanParams params = {};

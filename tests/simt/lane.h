@@ -304,7 +304,6 @@ inline Lane<T> shuffle_up(const Lane<T>& a, int distance) {
   for (int i = 0; i < kWaveSize; ++i) r.v[i] = a.v[i >= distance ? i - distance : i];
   return r;
 }
-inline int first_lane(const Int& a) { return a.v[0]; }
 inline int lane_value(const Int& a, int lane) { return a.v[lane & (kWaveSize - 1)]; }
 inline int last_lane(const Int& a) { return lane_value(a, kWaveSize - 1); }
 inline bool any_lane(const Bool& a) {

@@ -26,6 +26,7 @@ struct PlanCase {
   int rounds = 2;
   bool batch_invariant = false;
   int smallest_kind = kSmall;
+  int large_rows = kLargeRows;
   int block_size = 16;
   int32_t num_tokens = 0;      // 0: what query_start_loc ends with
   int32_t max_query_len = 0;   // 0: the longest
@@ -103,7 +104,7 @@ void check_plan(const PlanCase& c, uint64_t seed) {
 
   PlanMemory plan(layer, batch, c.target, c.rounds, c.batch_invariant);
   plan.block_max->fill(-77);
-  plan.add_counters(c.smallest_kind);
+  plan.add_counters(c.smallest_kind, c.large_rows);
   const Report report = plan.run(seed, false);
   ASSERT_EQ(report.num_errors, 0) << report.errors[0];
   const PlanHeader& header = (*plan.header)[0];
@@ -146,9 +147,10 @@ void check_plan(const PlanCase& c, uint64_t seed) {
       // Longest first, but for a quarter of a power of two.
       ASSERT_LE((e.kv_end - e.kv_begin + kPlanTile - 1) / kPlanTile, previous + previous / 4 + 1) << "entry " << i;
       previous = (e.kv_end - e.kv_begin + kPlanTile - 1) / kPlanTile;
-      ASSERT_EQ(e.row_begin % rows_of_kind(kind), 0);
+      const int entry_rows = kind == kLarge ? c.large_rows : rows_of_kind(kind);
+      ASSERT_EQ(e.row_begin % entry_rows, 0);
       ASSERT_LT(e.row_begin, expected_rows[s]);
-      for (int row = e.row_begin; row < std::min(e.row_begin + rows_of_kind(kind), expected_rows[s]); ++row) {
+      for (int row = e.row_begin; row < std::min(e.row_begin + entry_rows, expected_rows[s]); ++row) {
         pieces[s][static_cast<size_t>(row)].push_back({e.kv_begin, e.kv_end, e.split, e.num_splits, e.first_slot, kind});
       }
       if (e.num_splits > 1) {
@@ -194,7 +196,8 @@ void check_plan(const PlanCase& c, uint64_t seed) {
       }
       const auto tiles_of = [](const Piece& piece) { return (piece.end - piece.begin + kPlanTile - 1) / kPlanTile; };
       if (!c.batch_invariant) {
-        const auto [least, most] = std::minmax_element(p.begin(), p.end(), [&](const Piece& a, const Piece& b) { return tiles_of(a) < tiles_of(b); });
+        const auto shorter = [&](const Piece& a, const Piece& b) { return tiles_of(a) < tiles_of(b); };
+        const auto [least, most] = std::minmax_element(p.begin(), p.end(), shorter);
         ASSERT_LE(tiles_of(*most), tiles_of(*least) + 1) << "sequence " << s << ": its splits are not balanced";
       } else if (p[0].kind != kLarge) {
         const int chunk = std::max(1024, (c.seq_lens[s] + 2047) / 2048 * 64);
@@ -365,6 +368,16 @@ TEST(Plan, kinds_that_do_not_exist) {
       check_plan(c, 2);
       ASSERT_FALSE(HasFatalFailure()) << num_seqs << " sequences";
     }
+  }
+}
+
+TEST(Plan, large_entries_of_half_the_rows) {
+  for (const int num_seqs : {3, 40, 1100}) {
+    PlanCase c = random_case(23, num_seqs, 200, 500);
+    c.large_rows = kMediumRows;
+    c.target = 12;
+    check_plan(c, 2);
+    ASSERT_FALSE(HasFatalFailure()) << num_seqs << " sequences";
   }
 }
 

@@ -12,9 +12,10 @@ struct UnifiedInstanceOf {
     using Traits = UnifiedTraits<Type, kHeadSize, kFp8, kFeatures>;
     constexpr DataType kType = std::is_same_v<Type, device::BF16> ? DataType::kBF16 : DataType::kF16;
     add_unified({kType, kHeadSize, 0, kFp8, kFeatures},
-                {Traits::kThreads, Traits::kLdsBytes,
-                 [](const ForwardParams& params, const Workgroup& wg) { UnifiedKernel<Traits>(params, wg).run(); }},
-                Traits::kSmallest);
+                {{Traits::kThreads, Traits::kLdsBytes,
+                  [](const ForwardParams& params, const Workgroup& wg) { UnifiedKernel<Traits>(params, wg).run(); }},
+                 Traits::kSmallest,
+                 Traits::kSizes.large_rows});
   }
 };
 

@@ -72,18 +72,22 @@ struct LaneBlocks {
   FOVEA_DEVICE int within_of(int g) const { return lane_value(within, g); }
 
   // Where the g-th 16 keys lie, in units of 16 bytes, in lane g; their values in lane g + kSixteens. Strides are multiples of 16
-  // bytes and no cache is longer than 2^32 units.
+  // bytes, and nothing is longer than 2^32 units.
   FOVEA_DEVICE Uint places(const Workgroup& wg, const Cache& keys, const Cache& values) const {
-    const Bool of_values = remainder<2 * kSixteens>(wg.lane) >= kSixteens;
-    const Uint block = select(of_values, Uint(static_cast<uint32_t>(values.block_stride >> 4)), Uint(static_cast<uint32_t>(keys.block_stride >> 4)));
-    const Uint row = select(of_values, Uint(static_cast<uint32_t>(values.row_stride >> 4)), Uint(static_cast<uint32_t>(keys.row_stride >> 4)));
-    return as_uint(id) * block + as_uint(within) * row;
+    return as_uint(id) * units(wg, keys.block_stride, values.block_stride) + as_uint(within) * units(wg, keys.row_stride, values.row_stride);
   }
-  static FOVEA_DEVICE uint64_t key_offset(Uint places, int g) { return wide_product(as_uniform(lane_value(as_int(places), g)), 16); }
+  // The same for rows of this step from a token on.
+  static FOVEA_DEVICE Uint places_of_rows(const Workgroup& wg, int token, const Rows& keys, const Rows& values) {
+    return as_uint(sixteen_of(wg) * 16 + token) * units(wg, keys.row_stride, values.row_stride);
+  }
+  static FOVEA_DEVICE uint64_t key_offset(Uint places, int g) { return wide_product(static_cast<uint32_t>(lane_value(as_int(places), g)), 16); }
   static FOVEA_DEVICE uint64_t value_offset(Uint places, int g) { return key_offset(places, g + kSixteens); }
 
  private:
-  static FOVEA_DEVICE uint32_t as_uniform(int x) { return static_cast<uint32_t>(x); }
+  static FOVEA_DEVICE Uint units(const Workgroup& wg, int64_t of_keys, int64_t of_values) {
+    return select(remainder<2 * kSixteens>(wg.lane) >= kSixteens, Uint(static_cast<uint32_t>(of_values >> 4)),
+                  Uint(static_cast<uint32_t>(of_keys >> 4)));
+  }
 };
 #endif
 

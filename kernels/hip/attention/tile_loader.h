@@ -20,7 +20,7 @@ struct TileTraits {
   static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind, kFp8);
   static_assert(TargetShapes::kWaveSize == kWaveSize);
   static constexpr int kRows = kSizes.rows;
-  static constexpr int kTurns = rows_of_kind(kKind) / kRows;
+  static constexpr int kTurns = kUnified ? 1 : rows_of_kind(kKind) / kRows;
   static constexpr int kWaveRows = kShape.wave_rows;
   static constexpr int kRowWaves = kRows / kWaveRows;
   static constexpr int kKeyWaves = kShape.key_waves;
@@ -192,11 +192,13 @@ struct TileLoader {
     // Offsets are made anew for each tile: kept, they would take registers that the sums need.
     Workgroup here = wg;
     here.lane = opaque(wg.lane);
-    if ((!kFp8 || (kFp8Tiles && p.narrow_rows == 0)) && !dense && !vectorized() && !has_ranges() &&
-        begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize && layer.head_size_v == kHeadSize &&
-        (!FOVEA_BLOCKS_BY_LANE || p.far_cache == 0)) {
+    // Nearly all tiles: every key is wanted and every row fills its pieces.
+    const bool whole = !has_ranges() && begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize &&
+                       layer.head_size_v == kHeadSize && (dense || !vectorized());
 #if FOVEA_BLOCKS_BY_LANE
-      const Uint places = blocks.places(here, p.key_cache, p.value_cache);
+    if (whole && p.far_rows == 0 && (!kFp8 || p.narrow_rows == 0)) {
+      const Uint places = dense ? Blocks::places_of_rows(here, s.first_token + (begin - s.context_len), p.key, p.value)
+                                : blocks.places(here, p.key_cache, p.value_cache);
       const auto key = [&](int g) { return Blocks::key_offset(places, g); };
       const auto value = [&](int g) { return Blocks::value_offset(places, g); };
       if constexpr (kFp8) {
@@ -206,7 +208,10 @@ struct TileLoader {
         Copy::whole_tile(here, key_base, key_row, key_stage(stage), key);
         Copy::whole_tile(here, value_base, value_row, value_stage(stage), value);
       }
+      return;
+    }
 #else
+    if (whole && !dense && !kFp8) {
 #pragma unroll
       for (int g = 0; g < kSixteens; ++g) {
         const int block = blocks.id_of(g), within = blocks.within_of(g);
@@ -215,9 +220,9 @@ struct TileLoader {
         Copy::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
                          value_row, value_stage(stage), g);
       }
-#endif
       return;
     }
+#endif
 #pragma unroll
     for (int g = 0; g < kSixteens; ++g) {
       const int t = begin + g * 16;

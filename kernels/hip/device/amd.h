@@ -115,7 +115,6 @@ FOVEA_DEVICE Int shuffle_up(Int x, int distance) {
   const Int lane = lane_index();
   return __builtin_amdgcn_ds_bpermute((lane < distance ? lane : lane - distance) * 4, x);
 }
-FOVEA_DEVICE int first_lane(Int x) { return __builtin_amdgcn_readfirstlane(x); }
 FOVEA_DEVICE int lane_value(Int x, int lane) { return __builtin_amdgcn_readlane(x, lane); }
 FOVEA_DEVICE int last_lane(Int x) { return lane_value(x, kWaveSize - 1); }
 FOVEA_DEVICE uint64_t ballot(bool condition) {

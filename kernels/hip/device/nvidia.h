@@ -88,10 +88,6 @@ FOVEA_DEVICE Float log2_of(Float x) { return log2f(x); }
 
 FOVEA_DEVICE Float shuffle_xor(Float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 FOVEA_DEVICE Int shuffle_up(Int x, int distance) { return __shfl_up_sync(0xffffffffu, x, distance); }
-// The first lane's value, of which the compiler knows that it is uniform.
-FOVEA_DEVICE int first_lane(Int x) { return __shfl_sync(0xffffffffu, x, 0); }
-// That of another lane.
-FOVEA_DEVICE int lane_value(Int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 FOVEA_DEVICE bool any_lane(bool condition) { return __any_sync(0xffffffffu, condition); }
 // The value of one lane, and of the wave's last.
 FOVEA_DEVICE int lane_value(Int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }

@@ -59,15 +59,18 @@ struct UnifiedSizes {
   int threads;
   int workgroups;
   int lds_bytes;
+  int smallest_kind;
+  int large_rows;  // of an entry of kLarge: no tile is turned to twice
 };
 
 template <class Shapes>
 constexpr UnifiedSizes unified_sizes(int head_size, bool fp8) {
-  UnifiedSizes u = {0, 1 << 30, 0};
-  for (int kind = Shapes::smallest_unified(head_size); kind < kNumKinds; ++kind) {
+  UnifiedSizes u = {0, 1 << 30, 0, Shapes::smallest_unified(head_size), 0};
+  for (int kind = u.smallest_kind; kind < kNumKinds; ++kind) {
     const TileShape shape = Shapes::unified(head_size, kind, fp8);
     const TileSizes sizes = tile_sizes(shape, Shapes::kWaveSize, head_size, kind, fp8);
     u.threads = sizes.threads;
+    u.large_rows = sizes.rows;
     if (u.workgroups > shape.workgroups) u.workgroups = shape.workgroups;
     if (u.lds_bytes < sizes.lds_bytes) u.lds_bytes = sizes.lds_bytes;
   }

@@ -30,8 +30,9 @@ void list(const char* architecture, bool last) {
   for (const int head_size : kUnifiedHeadSizes) {
     for (const bool fp8 : {false, true}) {
       const UnifiedSizes sizes = unified_sizes<Shapes>(head_size, fp8);
-      std::printf("    \"%d_unified%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"smallest_kind\": \"%s\"}%s\n", head_size,
-                  fp8 ? "_fp8" : "", sizes.threads, sizes.lds_bytes, kKindNames[Shapes::smallest_unified(head_size)],
+      std::printf("    \"%d_unified%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"smallest_kind\": \"%s\", "
+                  "\"large_rows\": %d}%s\n",
+                  head_size, fp8 ? "_fp8" : "", sizes.threads, sizes.lds_bytes, kKindNames[sizes.smallest_kind], sizes.large_rows,
                   head_size == 256 && fp8 ? "" : ",");
     }
   }

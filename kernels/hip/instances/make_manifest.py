@@ -115,7 +115,7 @@ def main():
                     entry["dynamic_lds"] = shape["dynamic_lds"]
                     entry["features"] = {"type": type_, "head_size": int(head_size), "kind": "unified", "fp8_cache": bool(fp8),
                                          "all_features": bool(features)}
-                    entry["tile"] = {"smallest_kind": shape["smallest_kind"]}
+                    entry["tile"] = {key: shape[key] for key in ("smallest_kind", "large_rows")}
                 entries.append(entry)
     if not entries:
         sys.exit(f"{folder}: no code objects")

@@ -80,17 +80,16 @@ LaunchShape attention_kernel(const char* architecture, ComputeType type, int hea
   return {kernels[type][place], sizes.threads, sizes.lds_bytes};
 }
 
+UnifiedSizes unified_sizes(const char* architecture, int head_size_bucket, bool fp8) {
+  return with_shapes(architecture, [&](auto shapes) { return unified_sizes<decltype(shapes)>(head_size_bucket, fp8); });
+}
+
 LaunchShape unified_kernel(const char* architecture, ComputeType type, int head_size_bucket, bool fp8, bool features) {
   static const void* const kernels[kNumComputeTypes][kNumUnifiedBuckets * 4] = {{FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, f16)},
                                                                                {FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, bf16)}};
-  const UnifiedSizes sizes =
-      with_shapes(architecture, [&](auto shapes) { return unified_sizes<decltype(shapes)>(head_size_bucket, fp8); });
+  const UnifiedSizes sizes = unified_sizes(architecture, head_size_bucket, fp8);
   const int place = place_of(head_size_bucket, kUnifiedHeadSizeBuckets) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0);
   return {kernels[type][place], sizes.threads, sizes.lds_bytes};
-}
-
-int smallest_unified(const char* architecture, int head_size_bucket) {
-  return with_shapes(architecture, [&](auto shapes) { return shapes.smallest_unified(head_size_bucket); });
 }
 
 LaunchShape plan_kernel() { return {address(fovea_plan), kPlanThreads, kPlanLdsBytes}; }

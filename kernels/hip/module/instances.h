@@ -26,7 +26,7 @@ struct LaunchShape {
 LaunchShape attention_kernel(const char* architecture, ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features);
 // The kernel of all kinds from the smallest one.
 LaunchShape unified_kernel(const char* architecture, ComputeType type, int head_size_bucket, bool fp8, bool features);
-int smallest_unified(const char* architecture, int head_size_bucket);
+UnifiedSizes unified_sizes(const char* architecture, int head_size_bucket, bool fp8);
 
 LaunchShape plan_kernel();
 LaunchShape split_merge_kernel();

@@ -6,7 +6,6 @@
 namespace fovea::hip {
 
 inline constexpr int kPlanThreads = 1024;
-inline constexpr int kPlanTile = 64;  // keys; splits are cut at multiples
 
 struct PlanSequence {
   Int query_len;

@@ -321,10 +321,15 @@ struct WorkLists : PlanInput, WorkListLds {
     s.rest_at = take<false>(s.rest_place, s.count - s.longer, mine & (s.count > s.longer));
   }
 
+  FOVEA_DEVICE Int large_tiles(Int rows) const {
+    static_assert(kLargeRows == 2 * kMediumRows);
+    return p.large_rows == kLargeRows ? quotient<kLargeRows>(rows) : quotient<kMediumRows>(rows);
+  }
+
   // Puts the wave's large sequences on a list in shared memory, each with the number of entries before it. All waves call it.
   FOVEA_DEVICE LargeList list_large(Int seq, const Item& item, bool loaded) const {
     Int tiles = Int(0);
-    if (loaded) tiles = select(item.kind == kLarge, quotient<kLargeRows>(item.rows + (kLargeRows - 1)), Int(0));
+    if (loaded) tiles = select(item.kind == kLarge, large_tiles(item.rows + (p.large_rows - 1)), Int(0));
     const Bool large = tiles > 0;
     const Int upto = wave_scan(tiles);
     barrier();
@@ -354,8 +359,8 @@ struct WorkLists : PlanInput, WorkListLds {
     }
     const Int seq = load_int(low * 4 + kLargeSeqs);
     const PlanSequence s = load_sequence(seq);
-    const Int row_begin = (index - load_int(low * 4 + kLargeFirsts)) * kLargeRows;
-    const Int row_last = lane_min(row_begin + kLargeRows, s.rows) - 1;
+    const Int row_begin = (index - load_int(low * 4 + kLargeFirsts)) * p.large_rows;
+    const Int row_last = lane_min(row_begin + p.large_rows, s.rows) - 1;
     const Interval<Int> keys = needed(s, s.context_len() + row_begin / p.layer.group, s.context_len() + row_last / p.layer.group);
     LargeEntry entry;
     entry.low = {{as_uint(select(s.valid, seq, Int(-1) - seq)), as_uint(row_begin), as_uint(keys.begin), as_uint(keys.end)}};
@@ -368,8 +373,8 @@ struct WorkLists : PlanInput, WorkListLds {
     const PlanView& plan = p.plan;
     const auto of = [&](int k) { return Lane<char*>(reinterpret_cast<char*>(plan.entries[k])); };
     const Lane<char*> to = select(kind == kSmall, of(kSmall), select(kind == kMedium, of(kMedium), of(kLarge))) + to_long(at) * 32;
-    const Int capacity =
-        select(kind == kSmall, Int(plan.capacity[kSmall]), select(kind == kMedium, Int(plan.capacity[kMedium]), Int(plan.capacity[kLarge])));
+    const Int of_others = select(kind == kMedium, Int(plan.capacity[kMedium]), Int(plan.capacity[kLarge]));
+    const Int capacity = select(kind == kSmall, Int(plan.capacity[kSmall]), of_others);
     const Bool fits = mask & (at < capacity);
     global_store_quad(to, low, fits);
     global_store_quad(to + 16, high, fits);
@@ -411,7 +416,8 @@ struct WorkLists : PlanInput, WorkListLds {
     const Int behind = part - s.longer;
     const Int begin = item.keys.begin + select(longer, part * s.most, s.longer * s.most + behind * s.least) * kPlanTile;
     const Int end = lane_min(begin + select(longer, s.most, s.least) * kPlanTile, item.keys.end);
-    store_entry(item.kind, select(longer, s.longer_at + part, s.rest_at + behind), {{as_uint(item.seq), Uint(0u), as_uint(begin), as_uint(end)}},
+    store_entry(item.kind, select(longer, s.longer_at + part, s.rest_at + behind),
+                {{as_uint(item.seq), Uint(0u), as_uint(begin), as_uint(end)}},
                 {{as_uint(part), as_uint(s.count), as_uint(first_slot), Uint(0u)}}, mask);
   }
 

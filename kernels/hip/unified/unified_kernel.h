@@ -26,7 +26,7 @@ struct UnifiedTraits {
   template <int kKind>
   using Tile = TileTraits<Type, kHeadSize, kKind, kFp8, kFeatures, true>;
   static constexpr UnifiedSizes kSizes = unified_sizes<TargetShapes>(kHeadSize, kFp8);
-  static constexpr int kSmallest = TargetShapes::smallest_unified(kHeadSize);
+  static constexpr int kSmallest = kSizes.smallest_kind;
   static constexpr int kThreads = kSizes.threads;
   static constexpr int kWorkgroupsPerUnit = kSizes.workgroups;
   static constexpr int kLdsBytes = kSizes.lds_bytes;
@@ -46,7 +46,7 @@ struct UnifiedKernel {
     wg.barrier();
     if (wg.wave == 0) lds_store_int(wg, wg.lane * 0, value, wg.lane == 0);
     wg.barrier();
-    const int given = first_lane(as_int(bits_of(lds_load(wg, wg.lane * 0))));
+    const int given = lane_value(as_int(bits_of(lds_load(wg, wg.lane * 0))), 0);
     wg.barrier();
     return given;
   }
