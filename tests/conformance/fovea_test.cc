@@ -60,7 +60,7 @@ const char kUsage[] =
     "  --gpu-runtime FILE     the GPU's runtime library, where it has none of the usual names\n"
     "  --backend NAME         default CPU_ATTN, or ROCM_ATTN on a GPU, which also has ROCM_UNIFIED_ATTN\n"
     "  --f32-as NAME          f16, bf16 or both in turn: what queries of type f32 become in all cases but those that are\n"
-    "                         about types (default: both on a backend that takes no f32 queries)\n"
+    "                         about types (default: both on a GPU, beside f32 where the backend takes it)\n"
     "  --isa NAME             cap the CPU kernels: portable, sse4, avx2, avx512, avx512_bf16, amx_bf16\n"
     "  --optional             a processor without that instruction set is a success, with every case skipped\n"
     "  --mode MODE            correctness (default), bitwise (run twice, compare bits), perf (time)\n"
@@ -185,13 +185,17 @@ std::vector<Case> choose_cases(const Options& o) {
   return cases;
 }
 
-void replace_f32(const std::string& f32_as, std::vector<Case>* cases) {
+// Cases of f32 become cases of a smaller type. keep_f32: or are run as both, which have kernels of their own.
+void replace_f32(const std::string& f32_as, bool keep_f32, std::vector<Case>* cases) {
   std::set<std::string> seen;
   std::vector<Case> kept;
+  const auto add = [&](const Case& c) {
+    // Some differed by the type alone.
+    if (seen.insert(format_case(c)).second) kept.push_back(c);
+  };
   for (const Case& c : *cases) {
-    kept.push_back(with_smaller_type(c, f32_as));
-    // Cases that differed by the type alone.
-    if (!seen.insert(format_case(kept.back())).second) kept.pop_back();
+    if (keep_f32) add(c);
+    add(with_smaller_type(c, f32_as));
   }
   *cases = kept;
 }
@@ -284,9 +288,9 @@ int run_all(const Options& o) {
   if (o.f32_as.empty() && available && o.on_gpu() && o.one_case.empty()) {
     int32_t f32 = 0;
     FOVEA_OK(foveaBackendSupportsDataType(backend, FOVEA_ROLE_QUERY, FOVEA_DATA_TYPE_F32, &f32));
-    if (!f32) replace_f32("both", &cases);
+    replace_f32("both", f32 != 0, &cases);
   } else if (!o.f32_as.empty()) {
-    replace_f32(o.f32_as, &cases);
+    replace_f32(o.f32_as, false, &cases);
   }
   const bool other_isa = !o.isa.empty() && architecture != o.isa;
   if (!available || other_isa) {

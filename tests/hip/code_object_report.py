@@ -3,7 +3,7 @@
 
 FOLDER is what the target hip-code-objects leaves. Writes DOCUMENT, or fails if it is not what would be written. Fails where a
 kernel needs scratch memory or more LDS than a workgroup has, and where the loop over keys has other than the matrix
-instructions that its tile needs or addresses memory without saying which (flat).
+instructions, or f32 on RDNA fewer than the FMAs, that its tile needs or addresses memory without saying which (flat).
 """
 import json
 import os
@@ -12,12 +12,13 @@ import subprocess
 import sys
 
 MATRIX = re.compile(r"\s(?:v_mfma_|v_wmma_)")
+FMA = re.compile(r"\sv_(?:dual_)?fma[ac]?\w*_f32")
 HEADER = """# Resources of the kernels on AMD
 
 Written by `tests/hip/code_object_report.py` from the code objects of the target `hip-code-objects`; not edited by hand.
 Registers are a lane's (VGPR has the accumulation registers AGPR in it), scratch and LDS are bytes, LDS is of a workgroup.
 Waves are those that registers and LDS let a SIMD hold. Matrix instructions and exponentials are those of the loop over keys,
-flat addresses those of the whole kernel.
+flat addresses those of the whole kernel. f32 kernels on RDNA have no matrix instructions.
 """
 COLUMNS = ("kernel", "VGPR", "AGPR", "SGPR", "scratch", "LDS", "waves per SIMD", "matrix", "exp", "flat")
 
@@ -43,8 +44,12 @@ def code_of(tools, path):
     return code
 
 
-def loops_over_keys(lines):
-    """The innermost loops with matrix instructions, each from the target of its branch backwards to that branch."""
+def has_matrices(kernel):
+    return kernel["architecture"].startswith("gfx9") or kernel.get("features", {}).get("type") != "f32"
+
+
+def loops_over_keys(lines, pattern, least):
+    """The innermost loops with that many products, each from the target of its branch backwards to that branch."""
     spans = []
     for address, text, rest in lines:
         if not text.startswith((" s_cbranch", " s_branch")):
@@ -52,16 +57,20 @@ def loops_over_keys(lines):
         target = re.search(r"<[^>]+\+0x([0-9a-f]+)>", rest)
         if target and lines[0][0] + int(target.group(1), 16) <= address:
             spans.append((lines[0][0] + int(target.group(1), 16), address))
-    products = [address for address, text, _ in lines if MATRIX.match(text)]
-    spans = {span for span in spans if any(span[0] <= product <= span[1] for product in products)}
+    products = [address for address, text, _ in lines for _ in pattern.findall(text)]
+    spans = {span for span in spans if sum(span[0] <= product <= span[1] for product in products) >= least}
     return [span for span in spans if not any(span != other and span[0] <= other[0] and other[1] <= span[1] for other in spans)]
 
 
 def expected_products(kernel):
-    """Matrix instructions that one tile takes a wave, from its shape."""
+    """Matrix instructions, or FMAs, that one tile takes a wave, from its shape."""
     tile, head_size = kernel["tile"], kernel["features"]["head_size"]
     rows, keys = tile["wave_rows"] // 16, tile["tile_keys"] // tile["key_waves"]
+    if not has_matrices(kernel):
+        return 2 * tile["wave_rows"] * keys * head_size // 32
     products = rows * (keys // 16) * (head_size // 16)
+    if kernel["features"]["type"] == "f32":
+        return 8 * products  # of four elements each
     if kernel["architecture"] != "gfx950":
         return 2 * products
     return products // 2 + (products // 2 if keys % 32 == 0 else products)  # instructions of twice the depth
@@ -102,13 +111,17 @@ def main():
             problems.append(f"{architecture} {name}: {scratch} bytes of scratch")
         if lds > (163840 if architecture == "gfx950" else 65536):
             problems.append(f"{architecture} {name}: {lds} bytes of LDS")
-        if any(begin <= address <= end for begin, end in loops_over_keys(code) for address in flat):
+        expected = expected_products(kernel) if "tile" in kernel else 0
+        pattern, least = (MATRIX, 1) if has_matrices(kernel) else (FMA, expected)
+        spans = loops_over_keys(code, pattern, least)
+        if any(begin <= address <= end for begin, end in spans for address in flat):
             problems.append(f"{architecture} {name}: flat addresses in its loop over keys")
-        spans = loops_over_keys(code)
         loop = [text for address, text, _ in code if any(begin <= address <= end for begin, end in spans)]
         products = sum(1 for text in loop if MATRIX.match(text))
-        if "tile" in kernel and products != expected_products(kernel):
-            problems.append(f"{architecture} {name}: {products} matrix instructions in its loop, {expected_products(kernel)} are needed")
+        if has_matrices(kernel) and "tile" in kernel and products != expected:
+            problems.append(f"{architecture} {name}: {products} matrix instructions in its loop, {expected} are needed")
+        if not has_matrices(kernel) and not spans:
+            problems.append(f"{architecture} {name}: no loop over keys has the {expected} FMAs that are needed")
         row = (name.removeprefix("fovea_"), registers, notes.get("agpr_count", "-"), notes["sgpr_count"], scratch, lds,
                waves(architecture, registers, lds, kernel["threads"]), products,
                sum(1 for text in loop if text.startswith(" v_exp_")), len(flat))

@@ -23,6 +23,8 @@ constexpr Case kCases[] = {
     {"prefill", FOVEA_DATA_TYPE_F16, FOVEA_DATA_TYPE_NONE, 64, 100, false},
     {"features", FOVEA_DATA_TYPE_F16, FOVEA_DATA_TYPE_NONE, 96, 40, true},
     {"fp8 cache", FOVEA_DATA_TYPE_BF16, FOVEA_DATA_TYPE_F8_E4M3FN, 192, 16, false},
+    {"f32", FOVEA_DATA_TYPE_F32, FOVEA_DATA_TYPE_NONE, 96, 16, false},
+    {"f32 features", FOVEA_DATA_TYPE_F32, FOVEA_DATA_TYPE_NONE, 256, 100, true},
     {"fp8 query", FOVEA_DATA_TYPE_F8_E4M3FNUZ, FOVEA_DATA_TYPE_F8_E4M3FNUZ, 256, 200, true},
 };
 
@@ -87,9 +89,10 @@ TEST_P(RealModuleTest, AStepLaunchesKernelsAndNothingElse) {
     ASSERT_FOVEA(foveaAttentionGetWorkspaceSize(attention, &limits, &workspace_size));
     ASSERT_FOVEA(foveaAttentionGetPlanSize(attention, &limits, &plan_size));
     const auto memory = [](size_t elements) { return std::vector<uint16_t>(elements, 0); };
-    const size_t row = static_cast<size_t>(num_tokens) * 8 * of.head_size;
+    const size_t words = of.query == FOVEA_DATA_TYPE_F32 ? 2 : 1;  // 16-bit ones that hold an element
+    const size_t row = static_cast<size_t>(num_tokens) * 8 * of.head_size * words;
     Buffer<uint16_t> query(true, memory(row)), key(true, memory(row)), output(true, memory(2 * row));
-    Buffer<uint16_t> cache(true, memory(size_t{kCacheBlocks} * 16 * 2 * of.head_size));
+    Buffer<uint16_t> cache(true, memory(size_t{kCacheBlocks} * 16 * 2 * of.head_size * words));
     Buffer<uint16_t> workspace(true, memory(workspace_size / 2 + 1)), plan_memory(true, memory(plan_size / 2 + 1));
     Buffer<uint16_t> lse(true, memory(static_cast<size_t>(num_tokens) * 8 * 2));
     Buffer<float> slopes(true, std::vector<float>(8, 0.5f));

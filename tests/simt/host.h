@@ -137,6 +137,13 @@ Quad lds_load_quad(const Workgroup&, const Int& from, const Bool& mask) {
   return q;
 }
 inline Quad lds_load_quad(const Workgroup& wg, const Int& from) { return lds_load_quad<true>(wg, from, Bool(true)); }
+inline void lds_load_pair(const Workgroup&, const Int& from, Uint (&words)[2]) {
+  const Lane<uint64_t> pair = detail::lds_load<uint64_t>(from);
+  for (int i = 0; i < kWaveSize; ++i) {
+    words[0].v[i] = static_cast<uint32_t>(pair.v[i]);
+    words[1].v[i] = static_cast<uint32_t>(pair.v[i] >> 32);
+  }
+}
 // The same word for all lanes.
 inline int lds_load_uniform(const Workgroup&, int from) {
   int value = -1;
@@ -152,6 +159,7 @@ inline Int lds_fetch_add(const Workgroup&, const Int& to, const Int& value, cons
 inline void lds_max(const Workgroup&, const Int& to, const Int& value, const Bool& mask) {
   detail::lds_atomic(to, value, mask, [](int32_t a, int32_t b) { return a > b ? a : b; });
 }
+inline void keep_order() {}
 inline void wave_sync() { synchronize_wave(); }
 
 // --- global memory -----------------------------------------------------------------------------------------------------
@@ -255,8 +263,15 @@ inline void acquire_from_device() { acquire_stores(); }
 // fp8 is widened by the arithmetic of numbers.h.
 inline constexpr bool kConvertsFp8 = false;
 
-struct F16 {};
-struct BF16 {};
+struct F16 {
+  static constexpr int kBytes = 2;
+};
+struct BF16 {
+  static constexpr int kBytes = 2;
+};
+struct F32 {
+  static constexpr int kBytes = 4;
+};
 
 template <class T>
 struct Pack16;

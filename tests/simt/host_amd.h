@@ -2,7 +2,8 @@
 // their slot maps. An operand is what a lane's registers hold, two 16-bit or four 8-bit elements in each, low bits first;
 // operands and sums are arrays of Uint and Float, one entry a register.
 //
-//   CDNA    multiply_16x16x16<T>(c[4], a[2], b[2])    16-bit: gfx90a, gfx942, gfx950
+//   CDNA    multiply_16x16x4(c[4], a, b)              f32
+//           multiply_16x16x16<T>(c[4], a[2], b[2])    16-bit: gfx90a, gfx942, gfx950
 //           multiply_32x32x8<T>(c[16], a[2], b[2])
 //           multiply_16x16x32<T>(c[4], a[4], b[4])    16-bit: gfx950
 //           multiply_32x32x16<T>(c[16], a[4], b[4])
@@ -27,6 +28,9 @@ void multiply_fp8(Float (&c)[kSums], Element a_type, const Uint (&a)[kRegisters]
 }
 
 #if FOVEA_HOST_IS(gfx90a) || FOVEA_HOST_IS(gfx950)
+inline void multiply_16x16x4(Float (&c)[4], const Float& a, const Float& b) {
+  multiply_add(Instruction::kMfma16x16x4, Element::kF32, bits_of(a).v, Element::kF32, bits_of(b).v, c[0].v);
+}
 template <class T>
 void multiply_16x16x16(Float (&c)[4], const Uint (&a)[2], const Uint (&b)[2]) {
   detail::multiply<Instruction::kMfma16x16x16, T>(c, a, b);
@@ -81,15 +85,23 @@ inline constexpr bool kMirroredLanes = true;
 inline constexpr bool kMirroredLanes = false;
 #endif
 
+#if FOVEA_HOST_IS(gfx11) || FOVEA_HOST_IS(gfx12)
+// Sixteen lanes side by side share rows, and lane kFrom's registers.
+inline constexpr bool kSharesRegisters = true;
+template <int kFrom>
+Float shared_by_sixteen(const Float& x) {
+  Float r;
+  for (int i = 0; i < kWaveSize; ++i) r.v[i] = x.v[i / 16 * 16 + kFrom];
+  return r;
+}
+template <int kFrom>
+Float fma_shared(const Float& x, const Float& y, const Float& c) {
+  return lane_fma(shared_by_sixteen<kFrom>(x), y, c);
+}
+#endif
+
 template <int kCount, int kSums>
 void keep_order(Float (&)[kCount][kSums], int, int) {}
-inline void lds_load_pair(const Workgroup&, const Int& from, Uint (&words)[2]) {
-  const Lane<uint64_t> pair = detail::lds_load<uint64_t>(from);
-  for (int i = 0; i < kWaveSize; ++i) {
-    words[0].v[i] = static_cast<uint32_t>(pair.v[i]);
-    words[1].v[i] = static_cast<uint32_t>(pair.v[i] >> 32);
-  }
-}
 inline Uint lds_load_word(const Workgroup&, const Int& from) { return detail::lds_load<uint32_t>(from); }
 // The lower, or the upper, 16 bits of each as one word.
 inline Uint join_low(const Uint& low, const Uint& high) { return (low & 0xffffu) | (high << 16); }
@@ -112,7 +124,7 @@ using namespace host;
 }
 #include "kernels/hip/device/shapes_amd.h"
 #if FOVEA_HOST_IS(gfx90a) || FOVEA_HOST_IS(gfx950)
-#include "kernels/hip/device/cdna_tiles.h"
+#include "kernels/hip/device/cdna_f32_tiles.h"
 #else
 #include "kernels/hip/device/rdna_tiles.h"
 #endif

@@ -17,6 +17,15 @@ inline Uint permute_bytes(const Uint& x, uint32_t selector) {
   });
 }
 
+// Even and odd lanes are the two sixteens that share rows.
+inline constexpr bool kSharesRegisters = false;
+template <int kFrom>
+Float shared_by_sixteen(const Float& x) {
+  Float r;
+  for (int i = 0; i < kWaveSize; ++i) r.v[i] = x.v[i % 2 + kFrom * 2];
+  return r;
+}
+
 struct Fragment4 {
   Uint r[4];
 };

@@ -97,6 +97,10 @@ SlotMap make_map(Instruction instruction) {
       shape(16, 16, 16, 64, 4, 4, 4);
       fill(mod16, [](int lane, int e) { return 4 * (lane / 16) + e; }, c16, mod16);
       break;
+    case Instruction::kMfma16x16x4:
+      shape(16, 16, 4, 64, 1, 1, 4);
+      fill(mod16, [](int lane, int) { return lane / 16; }, c16, mod16);
+      break;
     case Instruction::kMfma32x32x8:
       shape(32, 32, 8, 64, 4, 4, 16);
       fill(mod32, [](int lane, int e) { return 4 * (lane / 32) + e; }, c32, mod32);
@@ -144,6 +148,10 @@ SlotMap make_map(Instruction instruction) {
 
 // The elements of an operand, widened, in the order [lane][element].
 void widen(Element type, const uint32_t* registers, int wave_size, int elements, float* out) {
+  if (type == Element::kF32) {
+    std::memcpy(out, registers, static_cast<size_t>(wave_size * elements) * 4);  // one element a lane
+    return;
+  }
   if (type == Element::kF16 || type == Element::kBF16) {
     float low[64], high[64];
     for (int r = 0; r < elements / 2; ++r) {
@@ -194,9 +202,9 @@ void pack_bf16(const float* low, const float* high, uint32_t* packed, int count)
 
 const SlotMap& slot_map(Instruction instruction) {
   struct Maps {
-    SlotMap map[8];
+    SlotMap map[9];
     Maps() {
-      for (int i = 0; i < 8; ++i) map[i] = make_map(static_cast<Instruction>(i));
+      for (int i = 0; i < 9; ++i) map[i] = make_map(static_cast<Instruction>(i));
     }
   };
   static const std::unique_ptr<const Maps> maps = std::make_unique<const Maps>();

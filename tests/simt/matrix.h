@@ -6,7 +6,7 @@
 
 namespace fovea::hip::host {
 
-enum class Element { kF16, kBF16, kE4M3FN, kE4M3FNUZ, kE5M2 };
+enum class Element { kF16, kBF16, kE4M3FN, kE4M3FNUZ, kE5M2, kF32 };
 
 uint16_t round_to_f16(float x);
 uint16_t round_to_bf16(float x);
@@ -27,6 +27,7 @@ enum class Instruction {
   kMfma32x32x16,   // fp8; gfx950: 16-bit
   kWmma11,         // RDNA 3, 16x16x16, lanes L and L + 16 hold the same operands
   kWmma12,         // RDNA 4, 16x16x16, 16-bit and fp8
+  kMfma16x16x4,    // CDNA, f32
 };
 
 struct SlotMap {

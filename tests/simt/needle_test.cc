@@ -88,6 +88,15 @@ TEST_P(Needles, split) {
 }
 TEST_P(Needles, draft_block) { check_all(make(16, 140)); }
 TEST_P(Needles, prefill) { check_all(make(37, 101)); }
+TEST_P(Needles, f32) {
+  for (const int query_len : {1, 16, 37}) {
+    AttentionCase c = make(query_len, 107);
+    c.type = DataType::kF32;
+    c.head_size = query_len == 16 ? 256 : 128;
+    c.vectorized = query_len == 37;
+    check_all(c);
+  }
+}
 
 INSTANTIATE_TEST_SUITE_P(Masks, Needles, ::testing::ValuesIn(kMasks), [](const auto& info) {
   const Masks& m = info.param;

@@ -29,6 +29,9 @@ struct Table {
 };
 
 const Table kTables[] = {
+    {"mfma_f32_16x16x4", Instruction::kMfma16x16x4, 16, 16, 4, 64, 1, 1, 4, Element::kF32,
+     [](int lane, int) { return Place{lane % 16, lane / 16}; }, [](int lane, int) { return Place{lane / 16, lane % 16}; },
+     [](int lane, int r) { return Place{4 * (lane / 16) + r, lane % 16}; }},
     {"mfma_f32_16x16x16", Instruction::kMfma16x16x16, 16, 16, 16, 64, 4, 4, 4, Element::kF16,
      [](int lane, int e) { return Place{lane % 16, 4 * (lane / 16) + e}; },
      [](int lane, int e) { return Place{4 * (lane / 16) + e, lane % 16}; },
@@ -81,10 +84,13 @@ uint32_t one_of(Element type) {
     case Element::kE4M3FN: return 0x38;
     case Element::kE4M3FNUZ: return 0x40;
     case Element::kE5M2: return 0x3c;
+    case Element::kF32: return 0x3f800000;
   }
   return 0;
 }
-int bits_of_element(Element type) { return type == Element::kF16 || type == Element::kBF16 ? 16 : 8; }
+int bits_of_element(Element type) {
+  return type == Element::kF32 ? 32 : type == Element::kF16 || type == Element::kBF16 ? 16 : 8;
+}
 
 void put(std::vector<uint32_t>& registers, const Table& t, int lane, int e, uint32_t bits) {
   const int width = bits_of_element(t.type), per_register = 32 / width;

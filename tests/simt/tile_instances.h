@@ -17,7 +17,9 @@ struct TileInstances {
   template <int kKind>
   static void add() {
     using Traits = TileTraits<Type, kHeadSize, kKind, kFp8, kFeatures>;
-    constexpr DataType kType = std::is_same_v<Type, device::BF16> ? DataType::kBF16 : DataType::kF16;
+    constexpr DataType kType = std::is_same_v<Type, device::F32>    ? DataType::kF32
+                               : std::is_same_v<Type, device::BF16> ? DataType::kBF16
+                                                                    : DataType::kF16;
     add_tile({kType, kHeadSize, kKind, kFp8, kFeatures},
              {Traits::kThreads, Traits::kLdsBytes,
               [](const ForwardParams& params, const Workgroup& wg) { TileKernel<Traits>(params, wg).run(); }});

@@ -2,6 +2,7 @@
 // memory where the layer's own copies put them.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <random>
 #include <vector>
 
@@ -17,8 +18,14 @@ using host::Report;
 
 uint16_t bits16(F16, float x) { return host::round_to_f16(x); }
 uint16_t bits16(BF16, float x) { return host::round_to_bf16(x); }
+// The word of two numbers side by side, or of one.
+template <class T>
+uint32_t word_of(float first, float second) {
+  if constexpr (T::kBytes == 4) return std::bit_cast<uint32_t>(first);
+  if constexpr (T::kBytes == 2) return bits16(T(), first) | static_cast<uint32_t>(bits16(T(), second)) << 16;
+}
 
-// Puts 16-bit numbers into shared memory, 16-byte piece by piece, at place(row, piece).
+// Puts numbers into shared memory, 16-byte piece by piece, at place(row, piece).
 template <class T, int kPieces, class F>
 void fill_tile(const Workgroup& wg, int at, int rows, F value) {
   for (int first = 0; first < rows * kPieces; first += kWaveSize) {
@@ -26,8 +33,8 @@ void fill_tile(const Workgroup& wg, int at, int rows, F value) {
     Quad q;
     for (int i = 0; i < kWaveSize; ++i) {
       for (int w = 0; w < 4; ++w) {
-        const int row = index.v[i] / kPieces, element = index.v[i] % kPieces * 8 + w * 2;
-        q.w[w].v[i] = bits16(T(), value(row, element)) | static_cast<uint32_t>(bits16(T(), value(row, element + 1))) << 16;
+        const int row = index.v[i] / kPieces, element = (index.v[i] % kPieces * 4 + w) * (4 / T::kBytes);
+        q.w[w].v[i] = word_of<T>(value(row, element), value(row, element + 1));
       }
     }
     lds_store_quad(wg, swizzled<kPieces>(quotient<kPieces>(index), remainder<kPieces>(index)) + at, q, index < rows * kPieces);
@@ -37,10 +44,11 @@ void fill_tile(const Workgroup& wg, int at, int rows, F value) {
 template <class T, int kHeadSize, int kRows, int kKeys>
 void check_tile() {
   using Ops = Tile<T, kHeadSize, kRows, kKeys>;
-  constexpr int kPieces = kHeadSize / 8;
+  constexpr int kBytes = T::kBytes, kPieces = kHeadSize * kBytes / 16;
+  constexpr bool kTransposed = kTransposedValues && kBytes == 2;
   constexpr int kTileKeys = 2 * kKeys;  // the wave takes the second half
-  constexpr int kKeysAt = kRows * kHeadSize * 2, kValuesAt = kKeysAt + kTileKeys * kHeadSize * 2;
-  constexpr int kTransposedAt = kValuesAt + kTileKeys * kHeadSize * 2;
+  constexpr int kKeysAt = kRows * kHeadSize * kBytes, kValuesAt = kKeysAt + kTileKeys * kHeadSize * kBytes;
+  constexpr int kTransposedAt = kValuesAt + kTileKeys * kHeadSize * kBytes;
   // Small whole numbers: every sum is exact.
   const auto query = [](int row, int d) { return static_cast<float>((row * 5 + d * 3) % 7 - 3); };
   const auto key = [](int t, int d) { return static_cast<float>((t * 11 + d * 5) % 9 - 4); };
@@ -48,14 +56,14 @@ void check_tile() {
   Launch launch;
   launch.kernel = "tile";
   launch.num_threads = kWaveSize;
-  launch.lds_bytes = kTransposedAt + kTileKeys * kHeadSize * 2;
+  launch.lds_bytes = kTransposedAt + kTileKeys * kHeadSize * kBytes;
   std::vector<float> scores(kRows * kKeys, -1e9f), sums(kRows * kHeadSize, -1e9f), transposed(kRows * kHeadSize, -1e9f);
   std::vector<float> largest(kRows, -1e9f), total(kRows, -1e9f);
   const Report report = host::run(launch, [&](const Workgroup& wg) {
     fill_tile<T, kPieces>(wg, 0, kRows, query);
     fill_tile<T, kPieces>(wg, kKeysAt, kTileKeys, key);
     fill_tile<T, kPieces>(wg, kValuesAt, kTileKeys, value);
-    fill_tile<T, kTileKeys / 8>(wg, kTransposedAt, kHeadSize, [&](int d, int t) { return value(t, d); });
+    if constexpr (kBytes == 2) fill_tile<T, kTileKeys / 8>(wg, kTransposedAt, kHeadSize, [&](int d, int t) { return value(t, d); });
     wg.barrier();
     typename Ops::Query q;
     Ops::load_query(wg, 0, 0, q);
@@ -95,7 +103,7 @@ void check_tile() {
     Ops::template values<false, kTileKeys>(wg, s, kValuesAt, kKeys, o);
     take(o, sums);
     for (int slot = 0; slot < Ops::kOutSlots; ++slot) Ops::sum(o, slot) = Float(1.0f);
-    if constexpr (kTransposedValues) {
+    if constexpr (kTransposed) {
       Ops::template values<true, kTileKeys>(wg, s, kTransposedAt, kKeys, o);
       take(o, transposed);
     }
@@ -116,7 +124,7 @@ void check_tile() {
       float expected = 1;
       for (int t = 0; t < kKeys; ++t) expected += static_cast<float>((row * 3 + t) % 8) * value(t + kKeys, d);
       ASSERT_EQ(sums[row * kHeadSize + d], expected) << "row " << row << " element " << d;
-      if (kTransposedValues) {
+      if (kTransposed) {
         ASSERT_EQ(transposed[row * kHeadSize + d], expected) << "transposed, row " << row << " element " << d;
       }
     }
@@ -128,6 +136,10 @@ TEST(Tile, sixteen_rows) { check_tile<BF16, 128, 16, 64>(); }
 TEST(Tile, padded_head) { check_tile<BF16, 96, 16, 32>(); }
 TEST(Tile, largest_head) { check_tile<F16, 256, 16, 32>(); }
 TEST(Tile, two_blocks_of_rows) { check_tile<F16, 128, 32, 64>(); }
+TEST(Tile, f32_of_sixteen_rows) { check_tile<F32, 128, 16, 32>(); }
+TEST(Tile, f32_of_a_padded_head) { check_tile<F32, 96, 16, 16>(); }
+TEST(Tile, f32_of_two_blocks_of_rows) { check_tile<F32, 64, 32, 64>(); }
+TEST(Tile, f32_of_the_largest_head) { check_tile<F32, 256, 16, 16>(); }
 TEST(Tile, two_blocks_of_rows_of_a_small_head) { check_tile<BF16, 64, 32, 32>(); }
 
 }  // namespace

@@ -8,13 +8,22 @@
 
 namespace fovea::hip {
 
-// Writes eight keys of one element of the head into a tile of rows.
+// Writes eight keys of one element of the head into a tile of rows of 16-bit elements.
 template <int kPieces>
 FOVEA_DEVICE void store_column(const Workgroup& wg, Int element, Int key, const Quad& q, int tile, Bool mask) {
 #pragma unroll
   for (int i = 0; i < 8; ++i) {
     const Uint bits = i % 2 == 0 ? q.w[i / 2] : q.w[i / 2] >> 16;
     lds_store_half(wg, swizzled<kPieces>(key + i, quotient<8>(element)) + (remainder<8>(element) * 2 + tile), bits, mask);
+  }
+}
+
+// The same for four keys and rows of f32.
+template <int kPieces>
+FOVEA_DEVICE void store_column_f32(const Workgroup& wg, Int element, Int key, const Quad& q, int tile, Bool mask) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    lds_store(wg, swizzled<kPieces>(key + i, quotient<4>(element)) + (remainder<4>(element) * 4 + tile), float_of(q.w[i]), mask);
   }
 }
 
@@ -28,8 +37,11 @@ struct RowLayout {
 
 // A tile of kTileKeys keys, each a row of kPieces 16-byte pieces, copied by kThreads threads. Transposed: a row of
 // kTileKeys / 8 pieces for each element of the head. Keys outside [first, last) of the 16 become zeros and are not read.
-template <class Layout, int kPieces, int kTileKeys, int kThreads>
+template <class Layout, int kPieces, int kTileKeys, int kThreads, int kElementBytes>
 struct TileCopy {
+  static constexpr int kPieceElements = 16 / kElementBytes;
+  // Values of the vectorised cache lie in the tile as they do there, not in rows.
+  static constexpr bool kTransposed = kTransposedValues && kElementBytes == 2;
   static constexpr int kCopies = (16 * kPieces + kThreads - 1) / kThreads;
   static constexpr bool kExact = 16 * kPieces % kThreads == 0;
 
@@ -109,15 +121,23 @@ struct TileCopy {
     }
   }
 
-  // Values of the vectorised cache: [element][key], eight keys in a piece; those among them that nobody may see are copied
-  // too, see hide_transposed.
+  // Values of the vectorised cache: [element][key], 16 bytes of keys in a piece; those among them that nobody may see are
+  // copied too, see hide_transposed.
   static FOVEA_DEVICE void vectorized_values(const Workgroup& wg, const char* from, int element_stride, int num_elements, int tile,
                                              int sixteen, int last) {
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int index = wg.thread() + c * kThreads;
+      if constexpr (kElementBytes == 4) {
+        const Int element = quotient<4>(index), part = remainder<4>(index);
+        const Bool here = index < 16 * kPieces;
+        const Quad q = global_load_quad(from + to_long(element * element_stride + part * 16),
+                                        here & (element < num_elements) & (part * 4 < last));
+        store_column_f32<kPieces>(wg, element, part * 4 + sixteen * 16, q, tile, here);
+        continue;
+      }
       const Int element = quotient<2>(index), half = remainder<2>(index);
-      if constexpr (!kTransposedValues) {
+      if constexpr (!kTransposed) {
         const Bool here = index < 16 * kPieces;
         const Quad q = global_load_quad(from + to_long(element * element_stride + half * 16),
                                         here & (element < num_elements) & (half * 8 < last));
@@ -146,16 +166,20 @@ struct TileCopy {
   template <class Load>
   static FOVEA_DEVICE void hide_transposed(const Workgroup& wg, int tile, Load load) {
 #pragma unroll 1
-    for (int i = 0; i < kPieces * 8 * kTileKeys; i += kThreads) {
+    for (int i = 0; i < kPieces * kPieceElements * kTileKeys; i += kThreads) {
       const Int index = opaque(wg.thread()) + i;
       const Int element = quotient<kTileKeys>(index), key = remainder<kTileKeys>(index);
       Int at;
-      if constexpr (kTransposedValues) {
+      if constexpr (kTransposed) {
         at = Layout::transposed(element, quotient<8>(key)) + remainder<8>(key) * 2;
       } else {
-        at = swizzled<kPieces>(key, quotient<8>(element)) + remainder<8>(element) * 2;
+        at = swizzled<kPieces>(key, quotient<kPieceElements>(element)) + remainder<kPieceElements>(element) * kElementBytes;
       }
-      lds_store_half(wg, at + tile, Uint(0), !load(key));
+      if constexpr (kElementBytes == 4) {
+        lds_store(wg, at + tile, Float(0.0f), !load(key));
+      } else {
+        lds_store_half(wg, at + tile, Uint(0), !load(key));
+      }
     }
   }
 };

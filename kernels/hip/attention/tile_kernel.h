@@ -107,6 +107,10 @@ struct TileKernel : TileLoader<Traits> {
     }
   }
 
+  // A tile is copied where the one before was, not while that is computed.
+  static constexpr bool kOneStage = Traits::kStages == 1;
+  static_assert(!(kOneStage && kFp8));
+
   // Everything between the first key and the last. c: what scores are multiplied with to get into the exp2 domain.
   FOVEA_DEVICE void loop(typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) const {
     const Layer& layer = p.layer;
@@ -137,7 +141,7 @@ struct TileKernel : TileLoader<Traits> {
       copy_commit();
     }
     load_blocks(Traits::kStages - 1, blocks);
-    copy_wait<Traits::kStages - 2>();
+    copy_wait<kOneStage ? 0 : Traits::kStages - 2>();
     wg.barrier();
     if constexpr (!Traits::kQueryFirst) Ops::load_query(wg, 0, wave_row, query);
 
@@ -164,6 +168,13 @@ struct TileKernel : TileLoader<Traits> {
         if (Traits::kTiles == 1 && i > 0) wg.barrier();  // the tile before was read
         widen(i, stage, tile);
         wg.barrier();
+      } else if constexpr (kOneStage) {
+        if (i > 0) wg.barrier();  // the tile before was read
+        issue(i, 0, blocks);
+        copy_commit();
+        load_blocks(i + 1, blocks);
+        copy_wait<0>();
+        wg.barrier();
       } else if (i > 0) {
         copy_wait<Traits::kStages - 2>();
         wg.barrier();
@@ -174,11 +185,13 @@ struct TileKernel : TileLoader<Traits> {
         Copy::hide_transposed(wg, value_place(tile), [&](Int key) { return wanted(key + begin, end); });
         wg.barrier();
       }
-      // The stage before this one was read before the barrier.
-      const int next = i + Traits::kStages - 1;
-      if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
-      copy_commit();
-      load_blocks(next + 1, blocks);
+      if constexpr (!kOneStage) {
+        // The stage before this one was read before the barrier.
+        const int next = i + Traits::kStages - 1;
+        if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
+        copy_commit();
+        load_blocks(next + 1, blocks);
+      }
 
       typename Ops::Scores scores;
       const int first = key_wave * kWaveKeys;
@@ -220,7 +233,7 @@ struct TileKernel : TileLoader<Traits> {
           }
         }
 #endif
-      } else if constexpr (kTransposedValues && !kFp8Tiles) {
+      } else if constexpr (Copy::kTransposed && !kFp8Tiles) {
         if (transposed) {
           Ops::template values<true, kTileKeys>(wg, scores, value_place(tile), first, sums);
         } else {
@@ -400,11 +413,11 @@ struct TileKernel : TileLoader<Traits> {
 
   FOVEA_DEVICE static Int sums_place(Int row, Int element) { return (row * Traits::kStateStride + element) * 4; }
   // The element of a row that a slot of the sums is.
-  FOVEA_DEVICE Int out_element(int slot) const {
+  FOVEA_DEVICE static Int out_element(Int lane, int slot) {
 #if FOVEA_HAS_FP8_TILES
-    if constexpr (kFp8) return Fp8Ops::out_element(wg.lane, slot);
+    if constexpr (kFp8) return Fp8Ops::out_element(lane, slot);
 #endif
-    return Ops::out_element(wg.lane, slot);
+    return Ops::out_element(lane, slot);
   }
   FOVEA_DEVICE static Int stats_place(Int row) { return (Traits::kKeyWaves * Traits::kStateRows * Traits::kStateStride + row * 2) * 4; }
 
@@ -415,17 +428,19 @@ struct TileKernel : TileLoader<Traits> {
     if (part > 0) wg.barrier();
     if (Traits::kStateParts == 1 || (row_wave >= 0 && row_wave < kPartWaves)) {
       const int first = key_wave * Traits::kStateRows + row_wave * Traits::kWaveRows;
+      // Places are made anew for each turn: kept, they would take registers that tiles need.
+      const Int lane = Traits::kTurns > 1 ? opaque(wg.lane) : wg.lane;
 #pragma unroll
       for (int r = 0; r < Ops::kRowSlots; ++r) {
-        const Int row = Ops::row_of(wg.lane, r) + first;
-        const Bool leader = Ops::row_leader(wg.lane);
+        const Int row = Ops::row_of(lane, r) + first;
+        const Bool leader = Ops::row_leader(lane);
         lds_store(wg, stats_place(row), max.v[r], leader);
         lds_store(wg, stats_place(row) + 4, sum.v[r], leader);
       }
 #pragma unroll
       for (int i = 0; i < Ops::kOutSlots; ++i) {
-        const Int row = Ops::row_of(wg.lane, Ops::out_row_slot(i)) + first;
-        lds_store(wg, sums_place(row, out_element(i)), Ops::sum(sums, i), row >= 0);
+        const Int row = Ops::row_of(lane, Ops::out_row_slot(i)) + first;
+        lds_store(wg, sums_place(row, out_element(lane, i)), Ops::sum(sums, i), row >= 0);
       }
     }
     wg.barrier();
@@ -450,8 +465,10 @@ struct TileKernel : TileLoader<Traits> {
     return state;
   }
 
+  // Entries that share rows have all of a sequence's, so a turn's first row is its place among them.
   FOVEA_DEVICE int64_t partial_row() const {
-    return (static_cast<int64_t>(entry.first_slot + entry.split) * p.layer.num_kv_heads + kv_head) * kRows;
+    return (static_cast<int64_t>(entry.first_slot + entry.split) * p.layer.num_kv_heads + kv_head) * rows_of_kind(Traits::kKind) +
+           (Traits::kTurns > 1 ? entry.row_begin : 0);
   }
 
   // Calls f(row, element, mask) for every four elements of rows [0, count).

@@ -15,8 +15,12 @@ struct TileTraits {
   static constexpr bool kFp8 = kFp8_;            // of the cache, not of this step's keys
   static constexpr bool kFeatures = kFeatures_;  // soft cap, ALiBi, prefix ranges
   static constexpr bool kUnified = kUnified_;
-  static constexpr TileShape kShape =
-      kUnified ? TargetShapes::unified(kHeadSize, kKind, kFp8) : TargetShapes::of(kHeadSize, kKind, kFp8);
+  static constexpr bool kF32 = Type::kBytes == 4;
+  static_assert(!(kF32 && (kUnified || kFp8)));
+  static constexpr TileShape kShape = kF32        ? TargetShapes::of_f32(kHeadSize, kKind)
+                                      : kUnified ? TargetShapes::unified(kHeadSize, kKind, kFp8)
+                                                 : TargetShapes::of(kHeadSize, kKind, kFp8);
+  static_assert(kShape.element_bytes == Type::kBytes);
   static constexpr TileSizes kSizes = tile_sizes(kShape, kWaveSize, kHeadSize, kKind, kFp8);
   static_assert(TargetShapes::kWaveSize == kWaveSize);
   static constexpr int kRows = kSizes.rows;
@@ -47,7 +51,7 @@ struct TileTraits {
 template <class Traits, int kWaveKeys, bool kAsync = Traits::kAsync>
 struct TileProducts {
   using Ops = Tile<typename Traits::Type, Traits::kHeadSize, Traits::kWaveRows, kWaveKeys>;
-  using Layout = RowLayout<Traits::kHeadSize / 8, Traits::kTileKeys>;
+  using Layout = RowLayout<Traits::kHeadSize * Traits::Type::kBytes / 16, Traits::kTileKeys>;
 };
 #if FOVEA_HAS_WGMMA
 template <class Traits, int kWaveKeys>
@@ -70,13 +74,14 @@ struct TileLoader {
   static constexpr int kTileKeys = Traits::kTileKeys;
   static constexpr int kWaveKeys = kTileKeys / Traits::kKeyWaves;
   static constexpr int kThreads = Traits::kThreads;
-  static constexpr int kPieces = kHeadSize / 8;
+  static constexpr int kElementBytes = Type::kBytes;
+  static constexpr int kPieces = kHeadSize * kElementBytes / 16;  // of a row in shared memory
   static constexpr int kSixteens = kTileKeys / 16;
   static constexpr bool kFeatures = Traits::kFeatures;
   using Products = TileProducts<Traits, kWaveKeys>;
   using Ops = typename Products::Ops;
   using Layout = typename Products::Layout;
-  using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads>;
+  using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads, kElementBytes>;
   using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
   static constexpr bool kFp8 = Traits::kFp8;
   // Products read fp8 tiles where they lie; else they are widened first.
@@ -108,7 +113,7 @@ struct TileLoader {
   FOVEA_DEVICE int tile_end(int i) const {
     return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? context_end : entry.kv_end);
   }
-  // Where a tile of 16-bit elements lies, and a stage of copies: the same place, unless stages hold fp8.
+  // Where a tile lies, and a stage of copies: the same place, unless stages hold fp8.
   FOVEA_DEVICE static int key_place(int tile) { return Traits::kTilesAt + tile * 2 * Traits::kTileBytes; }
   FOVEA_DEVICE static int value_place(int tile) { return key_place(tile) + Traits::kTileBytes; }
   FOVEA_DEVICE static int key_stage(int stage) { return Traits::kStagesAt + stage * 2 * Traits::kStageBytes; }
@@ -181,7 +186,7 @@ struct TileLoader {
   FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
     const Layer& layer = p.layer;
     const int begin = tile_begin(i), end = tile_end(i);
-    const int key_bytes = layer.head_size * 2, value_bytes = layer.head_size_v * 2;
+    const int key_bytes = layer.head_size * kElementBytes, value_bytes = layer.head_size_v * kElementBytes;
     const bool dense = i >= context_tiles;
     if (kFp8 && dense) return;  // widen moves them
     const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
@@ -345,7 +350,7 @@ struct TileLoader {
 
   FOVEA_DEVICE void copy_query() const {
     const Layer& layer = p.layer;
-    const bool narrow = layer.query_type != DataType::kF16 && layer.query_type != DataType::kBF16;
+    [[maybe_unused]] const bool narrow = layer.query_type != DataType::kF16 && layer.query_type != DataType::kBF16;
 #pragma unroll 1
     for (int i = 0; i < kRows * kPieces; i += kThreads) {
       const Int index = wg.thread() + i;
@@ -353,7 +358,7 @@ struct TileLoader {
       const Int packed = row + entry.row_begin;
       const Int token = packed / layer.group + s.first_token, head = packed % layer.group + kv_head * layer.group;
       const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
-      const Bool exists = (row < rows) & (piece * 8 < layer.head_size);
+      const Bool exists = (row < rows) & (piece * (16 / kElementBytes) < layer.head_size);
       const Int to = Layout::query(row, piece);
       const Bool here = index < kRows * kPieces;
 #if FOVEA_HAS_FP8_TILES
@@ -364,10 +369,15 @@ struct TileLoader {
         continue;
       }
 #endif
-      if (narrow) {
+      const auto copy = [&] {
+        copy_async16<kRows * kPieces % kThreads == 0>(wg, here, to, p.query.data + (offset + to_long(piece * 16)), exists);
+      };
+      if constexpr (kElementBytes == 4) {
+        copy();
+      } else if (narrow) {
         lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), here);
       } else {
-        copy_async16<kRows * kPieces % kThreads == 0>(wg, here, to, p.query.data + (offset + to_long(piece * 16)), exists);
+        copy();
       }
     }
   }

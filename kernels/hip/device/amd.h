@@ -99,17 +99,39 @@ FOVEA_DEVICE Int lane_index() {
   return static_cast<int32_t>(__builtin_amdgcn_mbcnt_lo(~0u, 0u));
 #endif
 }
-// `mask` is a constant. One instruction where a lane's partner is 16 lanes away.
+// `mask` is a constant. One instruction where a lane's partner is 16 lanes away, on RDNA also where it is among 16 side by side.
 FOVEA_DEVICE Int shuffle_xor(Int x, int mask) {
 #if defined(__GFX9__)
   if (mask == 16) return __builtin_amdgcn_ds_swizzle(x, 0x401f);
 #else
   if (mask == 16) return __builtin_amdgcn_permlanex16(x, x, 0x76543210, static_cast<int>(0xfedcba98), false, false);
+  // DPP row_xmask.
+  if (mask == 1) return __builtin_amdgcn_mov_dpp(x, 0x161, 0xf, 0xf, true);
+  if (mask == 2) return __builtin_amdgcn_mov_dpp(x, 0x162, 0xf, 0xf, true);
+  if (mask == 4) return __builtin_amdgcn_mov_dpp(x, 0x164, 0xf, 0xf, true);
+  if (mask == 8) return __builtin_amdgcn_mov_dpp(x, 0x168, 0xf, 0xf, true);
 #endif
   return __builtin_amdgcn_ds_bpermute((lane_index() ^ mask) * 4, x);
 }
 FOVEA_DEVICE Uint shuffle_xor(Uint x, int mask) { return as_uint(shuffle_xor(as_int(x), mask)); }
 FOVEA_DEVICE Float shuffle_xor(Float x, int mask) { return float_of(shuffle_xor(bits_of(x), mask)); }
+#if !defined(__GFX9__)
+// f32_tiles.h: sixteen lanes share rows, here sixteen side by side, which instructions that compute read from one of them
+// (DPP row_share).
+inline constexpr bool kSharesRegisters = true;
+// What lane kFrom of each sixteen has.
+template <int kFrom>
+FOVEA_DEVICE Float shared_by_sixteen(Float x) {
+  return float_of(as_uint(__builtin_amdgcn_mov_dpp(as_int(bits_of(x)), 0x150 + kFrom, 0xf, 0xf, true)));
+}
+// c + x * y with the x of lane kFrom of each sixteen. One instruction by name: the compiler would take the sharing of a query, which
+// is the same for all tiles, out of the loop over tiles and keep sixteen registers of each.
+template <int kFrom>
+FOVEA_DEVICE Float fma_shared(Float x, Float y, Float c) {
+  asm("v_fmac_f32_dpp %0, %1, %2 row_share:%3 row_mask:0xf bank_mask:0xf" : "+v"(c) : "v"(x), "v"(y), "n"(kFrom));
+  return c;
+}
+#endif
 // Lanes with nothing below them keep their value.
 FOVEA_DEVICE Int shuffle_up(Int x, int distance) {
   const Int lane = lane_index();
@@ -321,8 +343,15 @@ FOVEA_DEVICE void acquire_from_device() { __builtin_amdgcn_fence(__ATOMIC_ACQUIR
 
 // --- numbers ---------------------------------------------------------------------------------------------------------
 
-struct F16 {};
-struct BF16 {};
+struct F16 {
+  static constexpr int kBytes = 2;
+};
+struct BF16 {
+  static constexpr int kBytes = 2;
+};
+struct F32 {
+  static constexpr int kBytes = 4;
+};
 
 // fp8 is widened by the arithmetic of numbers.h.
 inline constexpr bool kConvertsFp8 = false;
@@ -423,6 +452,9 @@ FOVEA_DEVICE void keep_order(Float (&c)[kCount][kSums], int first, int end) {
   __builtin_amdgcn_sched_barrier(0);
 }
 
+// What follows is not scheduled before this, which keeps operands from being loaded ahead until no register is left.
+FOVEA_DEVICE void keep_order() { __builtin_amdgcn_sched_barrier(0); }
+
 #define FOVEA_MATRIX_PRODUCT(NAME, TYPE, SUMS, WORDS, VECTOR, CALL)                           \
   template <>                                                                                \
   FOVEA_DEVICE void NAME<TYPE>(Float (&c)[SUMS], const Uint (&a)[WORDS], const Uint (&b)[WORDS]) { \
@@ -439,6 +471,10 @@ FOVEA_MATRIX_PRODUCT(multiply_16x16x16, F16, 4, 2, detail::Halves<4>,
                      __builtin_amdgcn_mfma_f32_16x16x16f16(x, y, detail::gather(c), 0, 0, 0))
 FOVEA_MATRIX_PRODUCT(multiply_16x16x16, BF16, 4, 2, detail::Shorts<4>,
                      __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(x, y, detail::gather(c), 0, 0, 0))
+// f32 operands, nothing of which is rounded.
+FOVEA_DEVICE void multiply_16x16x4(Float (&c)[4], Float a, Float b) {
+  detail::scatter<4>(__builtin_amdgcn_mfma_f32_16x16x4f32(a, b, detail::gather(c), 0, 0, 0), c);
+}
 #if defined(__gfx950__)
 FOVEA_MATRIX_PRODUCT(multiply_16x16x32, F16, 4, 4, detail::Halves<8>,
                      __builtin_amdgcn_mfma_f32_16x16x32_f16(x, y, detail::gather(c), 0, 0, 0))

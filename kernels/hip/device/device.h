@@ -20,7 +20,7 @@ using TargetShapes = NvidiaShapes;
 #include "kernels/hip/device/amd.h"
 #include "kernels/hip/device/shapes_amd.h"
 #if defined(__GFX9__)
-#include "kernels/hip/device/cdna_tiles.h"
+#include "kernels/hip/device/cdna_f32_tiles.h"
 #else
 #include "kernels/hip/device/rdna_tiles.h"
 #endif
@@ -37,7 +37,9 @@ using TargetShapes = RdnaShapes;
 #else
 #error "no device layer for this compiler"
 #endif
-
+#if !FOVEA_HAS_F32_MATRICES
+#include "kernels/hip/device/f32_tiles.h"
+#endif
 #ifndef FOVEA_BLOCKS_BY_LANE
 #define FOVEA_BLOCKS_BY_LANE 0
 #endif

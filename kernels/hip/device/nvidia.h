@@ -103,6 +103,21 @@ FOVEA_DEVICE int first_where(bool condition) { return __ffs(static_cast<int>(__b
 FOVEA_DEVICE int wave_sum(Int x) { return __reduce_add_sync(0xffffffffu, x); }
 FOVEA_DEVICE int wave_max(Int x) { return __reduce_max_sync(0xffffffffu, x); }
 
+// f32_tiles.h: sixteen lanes share rows, here the even and the odd lanes: then neighbours read the same place of shared memory,
+// which serves them at once. A shuffle costs as much as a read of shared memory.
+inline constexpr bool kSharesRegisters = false;
+// What lane kFrom of each sixteen has.
+template <int kFrom>
+FOVEA_DEVICE Float shared_by_sixteen(Float x) {
+  float y;
+  // The lane is taken from its own parity and from 2 * kFrom.
+  asm volatile("shfl.sync.idx.b32 %0, %1, %2, 0x11f, 0xffffffff;" : "=f"(y) : "f"(x), "n"(kFrom * 2));
+  return y;
+}
+
+// Of what is scheduled, which is the compiler's affair here.
+FOVEA_DEVICE void keep_order() {}
+
 // The workgroup a kernel runs in.
 struct Workgroup {
   int x, y, z;     // its place in the grid
@@ -180,6 +195,9 @@ FOVEA_DEVICE Quad lds_load_quad(const Workgroup& wg, Int from) {
                : "r"(wg.lds + from)
                : "memory");
   return q;
+}
+FOVEA_DEVICE void lds_load_pair(const Workgroup& wg, Int from, Uint (&words)[2]) {
+  asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];" : "=r"(words[0]), "=r"(words[1]) : "r"(wg.lds + from) : "memory");
 }
 // Zeros where mask is false. kAll: it is true.
 template <bool kAll>
@@ -268,10 +286,15 @@ FOVEA_DEVICE void acquire_from_device() { __threadfence(); }
 // --- numbers ---------------------------------------------------------------------------------------------------------
 
 struct F16 {
+  static constexpr int kBytes = 2;
   static constexpr bool kIsBF16 = false;
 };
 struct BF16 {
+  static constexpr int kBytes = 2;
   static constexpr bool kIsBF16 = true;
+};
+struct F32 {
+  static constexpr int kBytes = 4;
 };
 
 template <class T>

@@ -16,6 +16,7 @@ struct TileShape {
   bool query_first;  // queries are in registers before the first tile is copied, and tiles take their place
   bool async;        // products run while waves do other things: a loop of its own
   int wide_tiles;    // with an fp8 cache: widened tiles in shared memory, 1 or 2, besides the stages, which hold fp8
+  int element_bytes = 2;  // of queries, and of keys and values in tiles
 };
 
 constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind == kMedium ? kMediumRows : kLargeRows; }
@@ -25,7 +26,7 @@ struct TileSizes {
   int threads;
   int rows;           // that a workgroup computes at once
   int query_bytes;
-  int tile_bytes;     // keys or values of one tile, 16 bits each
+  int tile_bytes;     // keys or values of one tile
   int stage_bytes;    // keys or values of one stage
   int stages_at;      // offset of the first stage
   int tiles_at;       // offset of the first tile: the same, unless stages hold fp8
@@ -40,8 +41,8 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   const int rows = shape.most_rows != 0 && shape.most_rows < kind_rows ? shape.most_rows : kind_rows;
   s.rows = rows;
   s.threads = rows / shape.wave_rows * shape.key_waves * wave_size;
-  s.query_bytes = rows * head_size * 2;
-  s.tile_bytes = shape.tile_keys * head_size * 2;
+  s.query_bytes = rows * head_size * shape.element_bytes;
+  s.tile_bytes = shape.tile_keys * head_size * shape.element_bytes;
   s.tiles_at = shape.query_first ? 0 : s.query_bytes;
   s.state_stride = head_size + 4;
   s.state_rows = rows / shape.state_parts;

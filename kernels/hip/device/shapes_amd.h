@@ -45,6 +45,31 @@ struct CdnaShapes {
     if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
     return s;
   }
+
+  // 64 rows at once: the f32 queries of more would take the LDS of a second workgroup.
+  static constexpr TileShape of_f32(int head_size, int kind) {
+    const bool wide = head_size > 128;
+    TileShape s = {};
+    s.element_bytes = 4;
+    s.query_first = true;
+    s.wave_rows = 16;
+    if (kind == kSmall) {
+      // Copies are not asynchronous: more waves hide more than a second stage.
+      s.stages = head_size > 64 ? 1 : 2;
+      s.key_waves = wide ? 2 : 4;
+      s.tile_keys = s.key_waves * 16;
+      s.workgroups = 1;
+      s.state_parts = 1;
+      return s;
+    }
+    s.most_rows = 64;
+    s.stages = 2;
+    s.key_waves = 1;
+    s.tile_keys = head_size <= 64 ? 32 : 16;
+    s.workgroups = wide ? 1 : 2;
+    s.state_parts = 2;
+    return s;
+  }
 };
 
 // gfx950: as gfx942 with 160 KB of LDS and matrix instructions of twice the depth.
@@ -84,6 +109,13 @@ struct Gfx950Shapes {
     if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
     return s;
   }
+
+  static constexpr TileShape of_f32(int head_size, int kind) {
+    TileShape s = CdnaShapes::of_f32(head_size, kind);
+    s.stages = 2;
+    s.tile_keys = kind == kSmall ? s.key_waves * 16 : 32;
+    return s;
+  }
 };
 
 // gfx11 and gfx12: 256 registers a lane, waves of 32.
@@ -118,6 +150,31 @@ struct RdnaShapes {
   static constexpr TileShape unified(int head_size, int kind, bool fp8) {
     TileShape s = of(head_size, kind, fp8);
     if (kind == kLarge) s.most_rows = 64;
+    return s;
+  }
+
+  // Queries are in registers beside the sums, so waves of wide heads have eight rows.
+  static constexpr TileShape of_f32(int head_size, int kind) {
+    const bool wide = head_size > 128;
+    TileShape s = {};
+    s.element_bytes = 4;
+    s.query_first = true;
+    s.workgroups = 1;
+    s.wave_rows = wide ? 8 : 16;
+    if (kind == kSmall) {
+      // Copies are not asynchronous: more waves hide more than a second stage.
+      s.stages = 1;
+      s.wave_rows = head_size > 96 ? 8 : 16;
+      s.key_waves = head_size > 96 ? 2 : 4;
+      s.tile_keys = s.key_waves * 16;
+      s.state_parts = 1;
+      return s;
+    }
+    s.most_rows = 64;
+    s.stages = 2;
+    s.key_waves = 1;
+    s.tile_keys = head_size <= 64 ? 32 : 16;
+    s.state_parts = 2;
     return s;
   }
 };

@@ -46,6 +46,31 @@ struct NvidiaShapes {
     if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
     return s;
   }
+
+  // Two keys of a tile for each lane and four or eight rows balance reads of shared memory and FMAs. Everything fits the 99 KB of
+  // sm_86.
+  static constexpr TileShape of_f32(int head_size, int kind) {
+    TileShape s = {};
+    s.element_bytes = 4;
+    s.stages = 2;
+    s.workgroups = 1;
+    s.state_parts = 1;
+    if (kind == kSmall) {
+      s.wave_rows = head_size > 128 ? 4 : 8;
+      s.key_waves = head_size > 128 ? 1 : 2;
+      s.tile_keys = s.key_waves * 16;
+    } else if (head_size <= 96) {
+      s.wave_rows = 16;
+      s.key_waves = kind == kMedium ? 2 : 1;
+      s.tile_keys = head_size <= 64 ? 64 : 32;
+    } else {
+      s.most_rows = head_size > 192 ? 32 : 64;
+      s.wave_rows = 8;
+      s.key_waves = 1;
+      s.tile_keys = head_size > 128 ? 16 : 32;
+    }
+    return s;
+  }
 };
 
 // Hopper: many rows by wgmma, in two warpgroups of 64 rows. Narrow tiles could be loaded by two workgroups, but registers hold
@@ -84,6 +109,21 @@ struct HopperShapes {
       s.most_rows = 64;
       s.tile_keys = 64;
       s.stages = 3;
+    }
+    return s;
+  }
+
+  static constexpr TileShape of_f32(int head_size, int kind) {
+    TileShape s = NvidiaShapes::of_f32(head_size, kind);
+    if (head_size > 128) {
+      s.most_rows = 64;
+      s.wave_rows = 8;
+      s.key_waves = kind == kSmall ? 2 : 1;
+      s.tile_keys = 32;
+    } else if (kind == kLarge) {
+      s.most_rows = 0;
+      s.wave_rows = 16;
+      s.tile_keys = head_size > 96 ? 32 : 64;
     }
     return s;
   }

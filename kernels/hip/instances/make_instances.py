@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """make_instances.py [--check]: writes the files beside it that make kernels of the attention templates.
 
-A file holds the six kernels of one data type, head size and kind of cache, or the kernels for all kinds of rows of one; small
-files compile side by side. With --check
-nothing is written, and the exit status tells whether the files are what would be.
+A file holds the six kernels of one data type, head size and kind of cache, the three of f32, which have all features, or the
+kernels for all kinds of rows of one; small files compile side by side. With --check nothing is written, and the exit status tells
+whether the files are what would be.
 """
 import os
 import sys
@@ -34,6 +34,10 @@ def kernels():
                 for features in (False, True):
                     name = f"fovea_unified_{type_name}_{head_size}{cache}{'_features' if features else ''}"
                     file.append(("FOVEA_UNIFIED_KERNEL", name, type_, head_size, str(fp8).lower(), str(features).lower()))
+    for head_size in HEAD_SIZES:
+        files[f"attention_f32_{head_size}.hip"] = [
+            ("FOVEA_TILE_KERNEL", f"fovea_attention_f32_{head_size}_{kind_name}_features", "F32", head_size, kind, "false", "true")
+            for kind_name, kind in KINDS.items()]
     return files
 
 

@@ -101,7 +101,7 @@ def main():
                 attention = re.fullmatch(r"fovea_attention_(\w+?)_(\d+)_(small|medium|large)(_fp8)?(_features)?", name)
                 if attention:
                     type_, head_size, kind, fp8, features = attention.groups()
-                    shape = of_architecture[f"{head_size}_{kind}{fp8 or ''}"]
+                    shape = of_architecture[f"{head_size}_{kind}{'_f32' if type_ == 'f32' else fp8 or ''}"]
                     check_threads(architecture, name, shape, entry)
                     entry["dynamic_lds"] = shape["dynamic_lds"]
                     entry["features"] = {"type": type_, "head_size": int(head_size), "kind": kind, "fp8_cache": bool(fp8),

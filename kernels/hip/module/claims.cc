@@ -13,9 +13,8 @@ constexpr uint32_t bits(std::initializer_list<int32_t> numbers) {
   return mask;
 }
 
-// The matrix products are of 16-bit numbers: f32 is for results only.
-constexpr uint32_t kInputTypes = bits({kTypeF16, kTypeBF16, kTypeE4M3FN, kTypeE4M3FNUZ, kTypeE5M2});
-constexpr uint32_t kOutputTypes = kInputTypes | bits({kTypeF32});
+constexpr uint32_t kMatrixTypes = bits({kTypeF16, kTypeBF16, kTypeE4M3FN, kTypeE4M3FNUZ, kTypeE5M2});
+constexpr uint32_t kAllTypes = kMatrixTypes | bits({kTypeF32});
 constexpr uint64_t kAllCapabilities = (uint64_t{1} << kCapCount) - 1;
 
 // The sizes that have a tile in the unified kernel.
@@ -28,7 +27,7 @@ constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
         .backend = kBackendRocmAttn,
         .reserved = 0,
         .capabilities = kAllCapabilities,
-        .data_types = {kInputTypes, kInputTypes, kOutputTypes, 0},
+        .data_types = {kAllTypes, kAllTypes, kAllTypes, 0},
         .bounds =
             {
                 {8, 256, 8, 0, {}},        // head_size
@@ -41,7 +40,7 @@ constexpr FoveaModuleClaims kModuleClaims[kNumClaims] = {
         .backend = kBackendRocmUnifiedAttn,
         .reserved = 0,
         .capabilities = kAllCapabilities & ~kNotUnified,
-        .data_types = {kInputTypes, kInputTypes, kOutputTypes, 0},
+        .data_types = {kMatrixTypes, kMatrixTypes, kAllTypes, 0},
         .bounds =
             {
                 kUnifiedHeadSizes,         // head_size

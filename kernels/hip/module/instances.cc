@@ -20,6 +20,11 @@
   FOVEA_VARIANTS(X, fovea_unified_##TYPE##_64)  \
   FOVEA_VARIANTS(X, fovea_unified_##TYPE##_128) \
   FOVEA_VARIANTS(X, fovea_unified_##TYPE##_256)
+// f32 in one variant.
+#define FOVEA_F32_KINDS(X, SIZE) \
+  X(fovea_attention_f32_##SIZE##_small_features) X(fovea_attention_f32_##SIZE##_medium_features) X(fovea_attention_f32_##SIZE##_large_features)
+#define FOVEA_F32_SIZES(X) \
+  FOVEA_F32_KINDS(X, 64) FOVEA_F32_KINDS(X, 96) FOVEA_F32_KINDS(X, 128) FOVEA_F32_KINDS(X, 192) FOVEA_F32_KINDS(X, 256)
 
 #define FOVEA_DECLARE(NAME) void NAME();
 extern "C" {
@@ -27,6 +32,7 @@ FOVEA_SIZES(FOVEA_DECLARE, f16)
 FOVEA_SIZES(FOVEA_DECLARE, bf16)
 FOVEA_UNIFIED_SIZES(FOVEA_DECLARE, f16)
 FOVEA_UNIFIED_SIZES(FOVEA_DECLARE, bf16)
+FOVEA_F32_SIZES(FOVEA_DECLARE)
 FOVEA_DECLARE(fovea_plan)
 FOVEA_DECLARE(fovea_split_merge)
 FOVEA_DECLARE(fovea_state_merge)
@@ -71,13 +77,17 @@ auto with_shapes(const char* architecture, F f) {
 
 LaunchShape attention_kernel(const char* architecture, ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features) {
   // By compute type; head size, kind, fp8 cache and features.
-  static const void* const kernels[kNumComputeTypes][kNumBuckets * kNumKinds * 4] = {{FOVEA_SIZES(FOVEA_ADDRESS, f16)},
-                                                                                    {FOVEA_SIZES(FOVEA_ADDRESS, bf16)}};
+  static const void* const kernels[kNum16BitTypes][kNumBuckets * kNumKinds * 4] = {{FOVEA_SIZES(FOVEA_ADDRESS, f16)},
+                                                                                  {FOVEA_SIZES(FOVEA_ADDRESS, bf16)}};
+  static const void* const f32_kernels[kNumBuckets * kNumKinds] = {FOVEA_F32_SIZES(FOVEA_ADDRESS)};
+  const bool f32 = type == kComputeF32;
   const TileSizes sizes = with_shapes(architecture, [&](auto shapes) {
-    return tile_sizes(shapes.of(head_size_bucket, kind, fp8), shapes.kWaveSize, head_size_bucket, kind, fp8);
+    const TileShape shape = f32 ? shapes.of_f32(head_size_bucket, kind) : shapes.of(head_size_bucket, kind, fp8);
+    return tile_sizes(shape, shapes.kWaveSize, head_size_bucket, kind, fp8);
   });
-  const int place = (place_of(head_size_bucket, kHeadSizeBuckets) * kNumKinds + kind) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0);
-  return {kernels[type][place], sizes.threads, sizes.lds_bytes};
+  const int place = place_of(head_size_bucket, kHeadSizeBuckets) * kNumKinds + kind;
+  const void* kernel = f32 ? f32_kernels[place] : kernels[type][place * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0)];
+  return {kernel, sizes.threads, sizes.lds_bytes};
 }
 
 UnifiedSizes unified_sizes(const char* architecture, int head_size_bucket, bool fp8) {
@@ -85,8 +95,8 @@ UnifiedSizes unified_sizes(const char* architecture, int head_size_bucket, bool 
 }
 
 LaunchShape unified_kernel(const char* architecture, ComputeType type, int head_size_bucket, bool fp8, bool features) {
-  static const void* const kernels[kNumComputeTypes][kNumUnifiedBuckets * 4] = {{FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, f16)},
-                                                                               {FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, bf16)}};
+  static const void* const kernels[kNum16BitTypes][kNumUnifiedBuckets * 4] = {{FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, f16)},
+                                                                             {FOVEA_UNIFIED_SIZES(FOVEA_ADDRESS, bf16)}};
   const UnifiedSizes sizes = unified_sizes(architecture, head_size_bucket, fp8);
   const int place = place_of(head_size_bucket, kUnifiedHeadSizeBuckets) * 4 + (fp8 ? 2 : 0) + (features ? 1 : 0);
   return {kernels[type][place], sizes.threads, sizes.lds_bytes};

@@ -10,7 +10,8 @@
 namespace fovea::hip {
 
 // Compute types: of the matrix products and the softmax weights.
-enum ComputeType : int32_t { kComputeF16 = 0, kComputeBF16 = 1, kNumComputeTypes = 2 };
+enum ComputeType : int32_t { kComputeF16 = 0, kComputeBF16 = 1, kComputeF32 = 2 };
+inline constexpr int kNum16BitTypes = 2;
 
 inline constexpr int kHeadSizeBuckets[] = {64, 96, 128, 192, 256};
 inline constexpr int kUnifiedHeadSizeBuckets[] = {64, 128, 256};
@@ -22,9 +23,9 @@ struct LaunchShape {
   int lds_bytes;
 };
 
-// On an architecture ("gfx942", "sm_90"). fp8: of the cache.
+// On an architecture ("gfx942", "sm_90"). fp8: of the cache, not with f32, whose kernels have all features.
 LaunchShape attention_kernel(const char* architecture, ComputeType type, int head_size_bucket, WorkKind kind, bool fp8, bool features);
-// The kernel of all kinds from the smallest one.
+// The kernel of all kinds from the smallest one; not of f32.
 LaunchShape unified_kernel(const char* architecture, ComputeType type, int head_size_bucket, bool fp8, bool features);
 UnifiedSizes unified_sizes(const char* architecture, int head_size_bucket, bool fp8);
 

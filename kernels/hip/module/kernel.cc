@@ -270,9 +270,12 @@ int32_t launch_unified(const FoveaModuleKernel& kernel, const Layout& l, const F
 void check_layer(const char*, const FoveaModuleLayer& layer, FoveaModuleReasons reasons) {
   const auto add = [&](int32_t code, const char* sentence) { reasons.add(reasons.user, code, sentence); };
   const int32_t type = compute_type(layer);
-  if (type == kTypeF32) add(kReasonDataType, "query data type f32: the GPU kernels take f16, bf16 and fp8 queries");
-  if (layer.attention_type != kEncoder && layer.cache_type != type && !is_fp8(layer.cache_type)) {
-    add(kReasonKvCacheDataType, "KV cache data type: the GPU kernels take fp8 or the query's type (bf16 for fp8 queries)");
+  if (layer.attention_type != kEncoder && layer.cache_type != type) {
+    if (type == kTypeF32) {
+      add(kReasonKvCacheDataType, "KV cache data type: the GPU kernels take an f32 query with an f32 cache only");
+    } else if (!is_fp8(layer.cache_type)) {
+      add(kReasonKvCacheDataType, "KV cache data type: the GPU kernels take fp8 or the query's type (bf16 for fp8 queries)");
+    }
   }
   if (layer.num_kv_heads > 65535) add(kReasonHeads, "num_kv_heads: a GPU's grid takes at most 65535");
   if (layer.dense_type != type) {
@@ -303,8 +306,10 @@ int32_t kernel_create(FoveaModuleContext& context, const FoveaModuleLayer& confi
                 .scale = config.scale,
                 .softcap = config.softcap};
   const bool features = config.softcap > 0.0f || config.alibi != kAlibiNone || config.prefix_ranges != kRangesNone;
-  const ComputeType type = compute_type(config) == kTypeF16 ? kComputeF16 : kComputeBF16;
-  const bool fp8 = is_fp8(config.cache_type);
+  const int32_t number = compute_type(config);
+  const ComputeType type = number == kTypeF32 ? kComputeF32 : number == kTypeF16 ? kComputeF16 : kComputeBF16;
+  // An encoder's config may name a cache that its kernel never sees.
+  const bool fp8 = is_fp8(config.cache_type) && type != kComputeF32;
   const char* architecture = context.info.architecture;
   made.unified = config.backend == kBackendRocmUnifiedAttn;
   const int unified_bucket = head_size_bucket(config, kUnifiedHeadSizeBuckets);
