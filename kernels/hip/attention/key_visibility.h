@@ -30,8 +30,10 @@ FOVEA_DEVICE Sequence load_sequence(const Layer& layer, const Batch& batch, int 
   s.query_len = batch.query_start_loc[index + 1] - s.first_token;
   s.seq_len = batch.seq_lens[index];
   s.context_len = s.seq_len - s.query_len;
-  s.causal = layer.attention_type == AttentionType::kDecoder &&
-             (batch.causal_per_sequence != nullptr ? batch.causal_per_sequence[index] : batch.causal) != 0;
+  // Not one of two: the compiler would make that one load from either address, of a kind that is found out as it runs.
+  const bool flagged = batch.causal_per_sequence != nullptr;
+  const bool flag = flagged && batch.causal_per_sequence[index] != 0;
+  s.causal = layer.attention_type == AttentionType::kDecoder && (flag || (!flagged && batch.causal != 0));
   return s;
 }
 

@@ -25,9 +25,9 @@ void list(const char* architecture, bool last) {
         const TileShape shape = f32 ? Shapes::of_f32(head_size, kind) : Shapes::of(head_size, kind, fp8);
         const TileSizes sizes = tile_sizes(shape, Shapes::kWaveSize, head_size, kind, fp8);
         std::printf("    \"%d_%s%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"wave_rows\": %d, \"rows\": %d, \"key_waves\": %d, "
-                    "\"tile_keys\": %d, \"stages\": %d},\n",
+                    "\"tile_keys\": %d, \"stages\": %d, \"workgroups\": %d, \"query_first\": %s},\n",
                     head_size, kKindNames[kind], kNumbersNames[numbers], sizes.threads, sizes.lds_bytes, shape.wave_rows, sizes.rows,
-                    shape.key_waves, shape.tile_keys, shape.stages);
+                    shape.key_waves, shape.tile_keys, shape.stages, shape.workgroups, shape.query_first ? "true" : "false");
       }
     }
   }

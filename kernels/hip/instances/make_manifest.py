@@ -79,6 +79,10 @@ def check_threads(architecture, name, shape, entry):
         sys.exit(f"{architecture} {name}: compiled for {entry['threads']} threads, its shape has {shape['threads']}")
 
 
+def tile_of(shape):
+    return {key: value for key, value in shape.items() if key not in ("threads", "dynamic_lds")}
+
+
 def main():
     folder, shapes_path, layouts_path, tools = sys.argv[1:]
     with open(shapes_path, encoding="utf-8") as stream:
@@ -106,7 +110,7 @@ def main():
                     entry["dynamic_lds"] = shape["dynamic_lds"]
                     entry["features"] = {"type": type_, "head_size": int(head_size), "kind": kind, "fp8_cache": bool(fp8),
                                          "all_features": bool(features)}
-                    entry["tile"] = {key: shape[key] for key in ("rows", "wave_rows", "key_waves", "tile_keys", "stages")}
+                    entry["tile"] = tile_of(shape)
                 unified = re.fullmatch(r"fovea_unified_(\w+?)_(\d+)(_fp8)?(_features)?", name)
                 if unified:
                     type_, head_size, fp8, features = unified.groups()
@@ -115,7 +119,7 @@ def main():
                     entry["dynamic_lds"] = shape["dynamic_lds"]
                     entry["features"] = {"type": type_, "head_size": int(head_size), "kind": "unified", "fp8_cache": bool(fp8),
                                          "all_features": bool(features)}
-                    entry["tile"] = {key: shape[key] for key in ("smallest_kind", "large_rows")}
+                    entry["unified"] = tile_of(shape)
                 entries.append(entry)
     if not entries:
         sys.exit(f"{folder}: no code objects")
