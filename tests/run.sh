@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The one test command: installs what is missing, builds, runs every test, ends with the counts.
 #
-#   tests/run.sh            everything: about 20 minutes on 2 cores
+#   tests/run.sh            everything: about 40 minutes on 2 cores
 #   tests/run.sh --quick    without the sanitizer builds
 #
-# Needs Debian 12 or later (or what it would install there, from elsewhere), root or sudo for the packages, no GPU. Builds
-# into build/, build-asan/ and build-tsan/ and may be run again: what is built already is not built anew. The last line is
-# "N passed, M failed, K skipped"; the exit status is 0 only if nothing failed. A test whose tool is not installed is
-# skipped, and fails where CI=true.
+# Needs Debian 12 or later (or what it would install there, from elsewhere), root or sudo for the packages, no GPU; where there
+# is one, with nvcc or a ROCm, the GPU suite runs too. Builds into build/, build-asan/, build-tsan/ and build-gpu/ and may be run
+# again: what is built already is not built anew, and ccache is used where it is installed. The last line is "N passed, M failed,
+# K skipped"; the exit status is 0 only if nothing failed. A test whose tool is not installed is skipped, and fails where CI=true.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,7 +16,7 @@ for argument in "$@"; do
   case $argument in
     --quick) quick=1 ;;
     -h | --help)
-      sed -n '2,10s/^# \{0,1\}//p' tests/run.sh
+      sed -n '2,11s/^# \{0,1\}//p' tests/run.sh
       exit 0
       ;;
     *)
@@ -59,6 +59,10 @@ wishes=(
   "command -v doxygen|doxygen"
   "has_header dlpack/dlpack.h|libdlpack-dev"
   "ls /usr/include/hip/hip_runtime_api.h /opt/rocm/include/hip/hip_runtime_api.h | grep .|libamdhip64-dev"
+  "command -v clang++-22|clang-22"
+  "command -v ld.lld-22|lld-22"
+  "command -v llvm-objdump-22|llvm-22"
+  "command -v clang-offload-bundler-22|clang-tools-22"
   "has_header nlohmann/json.hpp|nlohmann-json3-dev"
   "python3 -m pip --version|python3-pip"
 )
@@ -112,13 +116,16 @@ mapfile -t absent < <(missing "${wishes[@]}")
 plainly=()
 if setarch "$(uname -m)" -R true 2>/dev/null; then plainly=(setarch "$(uname -m)" -R); fi
 
+launcher=()
+if command -v ccache >/dev/null; then launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+
 # build SUITE FOLDER TARGETS OPTION...
 build() {
   local suite=$1 folder=$2 targets
   read -ra targets <<<"$3"
   shift 3
   step "Build $suite into $folder/"
-  if ! "${plainly[@]}" cmake -S . -B "$folder" -G Ninja -DFOVEA_BUILD_TESTS=ON "$@" ||
+  if ! "${plainly[@]}" cmake -S . -B "$folder" -G Ninja -DFOVEA_BUILD_TESTS=ON "${launcher[@]}" "$@" ||
     ! "${plainly[@]}" cmake --build "$folder" --parallel "$jobs" --target "${targets[@]}"; then
     results+=("$suite=!the build failed")
     return 1
@@ -147,9 +154,34 @@ run_bindings() {
   done
 }
 
-if build release build all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_BUILD_EXAMPLES=ON; then
+# The AMD module needs no GPU to be built and looked at; the release build has it, so that its tests run on the shipped one.
+hip=AMD
+mapfile -t absent < <(missing "${wishes[@]}" | grep -E '^(clang-22|lld-22|llvm-22|clang-tools-22|libamdhip64-dev)$')
+if [ ${#absent[@]} -gt 0 ]; then
+  hip=OFF
+  echo "The AMD module is not built without: ${absent[*]}"
+  [ "${CI:-}" != true ] || results+=("AMD module=!was not built, without ${absent[*]}")
+fi
+if build release build all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_BUILD_EXAMPLES=ON -DFOVEA_HIP=$hip; then
   run_tests release build
   run_bindings binding build rust go java
+fi
+
+# --- the GPU suite, where there is a GPU with its compiler
+gpu_options=()
+if { command -v nvcc || [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; } >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then
+  gpu_options=(-DFOVEA_HIP=NVIDIA)
+elif [ -e /dev/kfd ] && PATH="$PATH:${ROCM_PATH:-/opt/rocm}/llvm/bin" command -v amdclang++ >/dev/null; then
+  rocm=${ROCM_PATH:-/opt/rocm}/llvm/bin
+  architectures=$("$rocm/amdgpu-arch" 2>/dev/null | sort -u | paste -sd ';')
+  [ -z "$architectures" ] || gpu_options=(-DFOVEA_HIP=AMD "-DFOVEA_HIP_ARCHITECTURES=$architectures" "-DFOVEA_HIP_COMPILER=$rocm/amdclang++")
+fi
+if [ ${#gpu_options[@]} -eq 0 ]; then
+  step "No GPU with its compiler is here: the GPU suite is left out"
+elif build "GPU suite" build-gpu all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_BUILD_EXAMPLES=OFF "${gpu_options[@]}"; then
+  step "Test GPU suite"
+  build-gpu/tests/conformance/fovea-test --device gpu 2>&1 | tee build-gpu/gpu.txt
+  results+=("GPU suite=build-gpu/gpu.txt")
 fi
 [ $quick -eq 0 ] || finish
 
