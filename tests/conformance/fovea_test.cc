@@ -194,7 +194,8 @@ void replace_f32(const std::string& f32_as, bool keep_f32, std::vector<Case>* ca
     if (seen.insert(format_case(c)).second) kept.push_back(c);
   };
   for (const Case& c : *cases) {
-    if (keep_f32) add(c);
+    // On a GPU f32 queries go with an f32 cache.
+    if (keep_f32 && (c.query != Type::kF32 || c.cache == Type::kF32)) add(c);
     add(with_smaller_type(c, f32_as));
   }
   *cases = kept;

@@ -251,8 +251,12 @@ inline Int global_fetch_add(int32_t* to, const Int& value, const Bool& mask) {
     if (!mask.v[i] || !check_global(i, to, 4, 4, GlobalUse::kAtomic)) continue;
     before.v[i] = *to;
     *to += value.v[i];
-    note_count();
   }
+  return before;
+}
+inline Int publish_and_add(int32_t* to, const Int& value, const Bool& mask) {
+  const Int before = global_fetch_add(to, value, mask);
+  if (any_lane(mask)) note_count();
   return before;
 }
 inline void release_to_device() { release_stores(); }

@@ -27,13 +27,13 @@ FOVEA_DEVICE void merge_splits(const ForwardParams& p, const Workgroup& wg, cons
     const Int element = select(mask, index % fours, Int(0)) * 4;
     const Long at = to_long(row) + base_row;
     RowState state = {Float(-INFINITY), Float(0.0f)};
-#pragma unroll 8
+#pragma unroll 16
     for (int n = 0; n < num_splits; ++n) {
       state.max = lane_max(state.max, global_load(stats + (at + n * stride) * 2, mask, -INFINITY));
     }
     const Float base = select(state.max == -INFINITY, Float(0.0f), state.max);
     Float v[4] = {Float(0.0f), Float(0.0f), Float(0.0f), Float(0.0f)};
-#pragma unroll 8
+#pragma unroll 16
     for (int n = 0; n < num_splits; ++n) {
       const Long row_at = at + n * stride;
       const Float weight = exp2_fast(global_load(stats + row_at * 2, mask, -INFINITY) - base);

@@ -338,6 +338,7 @@ FOVEA_DEVICE Int global_fetch_add(int32_t* to, Int value, Bool mask) {
   if (mask) before = __hip_atomic_fetch_add(global_at<int32_t>(to), value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
   return before;
 }
+FOVEA_DEVICE Int publish_and_add(int32_t* to, Int value, Bool mask) { return global_fetch_add(to, value, mask); }
 FOVEA_DEVICE void release_to_device() { __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent"); }
 FOVEA_DEVICE void acquire_from_device() { __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "agent"); }
 

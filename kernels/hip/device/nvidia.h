@@ -278,10 +278,19 @@ FOVEA_DEVICE Int global_fetch_add(int32_t* to, Int value, Bool mask) {
   if (mask) before = atomicAdd(to, value);
   return before;
 }
-// What a workgroup wrote becomes another's to read: every thread of the writer releases, a barrier, one thread counts up; one
-// thread of the reader sees the count, a barrier, every thread acquires.
-FOVEA_DEVICE void release_to_device() { __threadfence(); }
-FOVEA_DEVICE void acquire_from_device() { __threadfence(); }
+// What a workgroup wrote becomes another's to read: every thread of the writer releases, a barrier, one thread counts up by
+// publish_and_add; one thread of the reader sees the count, a barrier, every thread acquires. Here that one thread fences for all.
+FOVEA_DEVICE void release_to_device() {}
+FOVEA_DEVICE void acquire_from_device() {}
+FOVEA_DEVICE Int publish_and_add(int32_t* to, Int value, Bool mask) {
+  int before = 0;
+  if (mask) {
+    __threadfence();
+    before = atomicAdd(to, value);
+    __threadfence();
+  }
+  return before;
+}
 
 // --- numbers ---------------------------------------------------------------------------------------------------------
 

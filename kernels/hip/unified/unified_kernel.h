@@ -76,7 +76,9 @@ struct UnifiedKernel {
       release_to_device();
       wg.barrier();
       int32_t* arrivals = p.plan.arrivals[kKind] + (static_cast<int64_t>(entry.first_slot) * heads + tile.kv_head);
-      if (hand_out(count_up(arrivals)) != entry.num_splits - 1) return;
+      Int arrived = wg.lane * 0;
+      if (wg.wave == 0) arrived = publish_and_add(arrivals, wg.lane * 0 + 1, wg.lane == 0);
+      if (hand_out(arrived) != entry.num_splits - 1) return;
       acquire_from_device();
       merge_splits<Traits::kThreads>(p, wg, tile.s, tile.kv_head, kKind, entry.first_slot, entry.num_splits, 0, tile.rows);
       clear(arrivals);
@@ -139,8 +141,13 @@ struct UnifiedKernel {
       } else if constexpr (Traits::kSmallest == kSmall) {
         compute<kSmall>(item - q.medium);
       }
-      ticket = drawn > 0 ? hand_out(next) : kNoTicket;
-      if (drawn == 0) ++turn;
+      if (drawn > 0) {
+        ticket = hand_out(next);
+      } else if (both) {
+        ++turn;
+      } else {
+        return;
+      }
     }
   }
 };
