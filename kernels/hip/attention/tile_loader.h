@@ -155,15 +155,9 @@ struct TileLoader {
     if (i >= context_tiles) return;
     const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
     const int begin = tile_begin(i), end = tile_end(i);
-    if (!has_ranges()) {
-      blocks.load(wg, table, p.layer.block_size, [&](auto g) {
-        const auto t = g * 16 + begin;
-        return (t < end) & (t + 16 > needed.base.begin);
-      });
-      return;
-    }
 #if FOVEA_BLOCKS_BY_LANE
     blocks.load(wg, table, p.layer.block_size, [&](Int sixteen) {
+      if (!has_ranges()) return (sixteen * 16 + begin < end) & (sixteen * 16 + (begin + 16) > needed.base.begin);
       Bool any = sixteen < 0;
 #pragma unroll 1
       for (int g = 0; g < kSixteens; ++g) {
@@ -175,7 +169,9 @@ struct TileLoader {
 #else
     blocks.load(wg, table, p.layer.block_size, [&](int g) {
       const int t = g * 16 + begin;
-      return t < end && any_lane(wanted(wg.lane % 16 + t, end));
+      bool any = t < end && t + 16 > needed.base.begin;
+      if (has_ranges()) any = t < end && any_lane(wanted(wg.lane % 16 + t, end));
+      return any;
     });
 #endif
   }
