@@ -179,9 +179,11 @@ fi
 if [ ${#gpu_options[@]} -eq 0 ]; then
   step "No GPU with its compiler is here: the GPU suite is left out"
 elif build "GPU suite" build-gpu all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_BUILD_EXAMPLES=OFF "${gpu_options[@]}"; then
-  step "Test GPU suite"
-  build-gpu/tests/conformance/fovea-test --device gpu 2>&1 | tee build-gpu/gpu.txt
-  results+=("GPU suite=build-gpu/gpu.txt")
+  for backend in ROCM_ATTN ROCM_UNIFIED_ATTN; do
+    step "Test GPU suite of $backend"
+    build-gpu/tests/conformance/fovea-test --device gpu --backend $backend 2>&1 | tee build-gpu/$backend.txt
+    results+=("GPU suite of $backend=build-gpu/$backend.txt")
+  done
 fi
 [ $quick -eq 0 ] || finish
 
