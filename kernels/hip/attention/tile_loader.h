@@ -156,7 +156,7 @@ struct TileLoader {
     const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
     const int begin = tile_begin(i), end = tile_end(i);
 #if FOVEA_BLOCKS_BY_LANE
-    blocks.load(wg, table, p.layer.block_size, [&](Int sixteen) {
+    blocks.load(wg, table, p.layer.block_size, [&](Int sixteen) -> Bool {
       if (!has_ranges()) return (sixteen * 16 + begin < end) & (sixteen * 16 + (begin + 16) > needed.base.begin);
       Bool any = sixteen < 0;
 #pragma unroll 1
