@@ -55,6 +55,12 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   return s;
 }
 
+// A tile for the kernel that computes all kinds, whose workgroups have four waves.
+constexpr TileShape of_four_waves(TileShape s, int kind) {
+  if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
+  return s;
+}
+
 // Of the kernel that computes all kinds.
 struct UnifiedSizes {
   int threads;

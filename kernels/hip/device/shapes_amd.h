@@ -38,13 +38,9 @@ struct CdnaShapes {
     return s;
   }
 
-  // For the kernel of all kinds, whose workgroups have four waves. Of wide heads few rows share no keys: they go where 64 would.
+  // Of wide heads few rows share no keys: they go where 64 would.
   static constexpr int smallest_unified(int head_size) { return head_size > 128 ? kMedium : kSmall; }
-  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
-    TileShape s = of(head_size, kind, fp8);
-    if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
-    return s;
-  }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) { return of_four_waves(of(head_size, kind, fp8), kind); }
 
   // 64 rows at once: the f32 queries of more would take the LDS of a second workgroup.
   static constexpr TileShape of_f32(int head_size, int kind) {
@@ -102,13 +98,8 @@ struct Gfx950Shapes {
     return s;
   }
 
-  // For the kernel of all kinds, whose workgroups have four waves.
   static constexpr int smallest_unified(int) { return kSmall; }
-  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
-    TileShape s = of(head_size, kind, fp8);
-    if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
-    return s;
-  }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) { return of_four_waves(of(head_size, kind, fp8), kind); }
 
   static constexpr TileShape of_f32(int head_size, int kind) {
     TileShape s = CdnaShapes::of_f32(head_size, kind);
@@ -145,13 +136,9 @@ struct RdnaShapes {
     return s;
   }
 
-  // For the kernel of all kinds, whose workgroups have four waves. Of wide heads few rows share no keys: they go where 64 would.
+  // Of wide heads few rows share no keys: they go where 64 would.
   static constexpr int smallest_unified(int head_size) { return head_size > 128 ? kMedium : kSmall; }
-  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
-    TileShape s = of(head_size, kind, fp8);
-    if (kind == kLarge) s.most_rows = 64;
-    return s;
-  }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) { return of_four_waves(of(head_size, kind, fp8), kind); }
 
   // Queries are in registers beside the sums, so waves of wide heads have eight rows.
   static constexpr TileShape of_f32(int head_size, int kind) {

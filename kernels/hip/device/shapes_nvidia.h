@@ -39,13 +39,8 @@ struct NvidiaShapes {
     return s;
   }
 
-  // For the kernel of all kinds, whose workgroups have four waves.
   static constexpr int smallest_unified(int) { return kSmall; }
-  static constexpr TileShape unified(int head_size, int kind, bool fp8) {
-    TileShape s = of(head_size, kind, fp8);
-    if (kind == kLarge && s.wave_rows == 16) s.most_rows = 64;
-    return s;
-  }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) { return of_four_waves(of(head_size, kind, fp8), kind); }
 
   // Two keys of a tile for each lane and four or eight rows balance reads of shared memory and FMAs. Everything fits the 99 KB of
   // sm_86.
