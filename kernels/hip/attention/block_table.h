@@ -9,7 +9,7 @@
 
 namespace fovea::hip {
 
-FOVEA_DEVICE uint64_t wide_product(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
+FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
 
 // Tiles of kSixteens * 16 keys. A block's bytes fit 32 bits, a cache's do not.
 template <int kSixteens>
@@ -80,7 +80,7 @@ struct LaneBlocks {
   static FOVEA_DEVICE Uint places_of_rows(const Workgroup& wg, int token, const Rows& keys, const Rows& values) {
     return as_uint(sixteen_of(wg) * 16 + token) * units(wg, keys.row_stride, values.row_stride);
   }
-  static FOVEA_DEVICE uint64_t key_offset(Uint places, int g) { return wide_product(static_cast<uint32_t>(lane_value(as_int(places), g)), 16); }
+  static FOVEA_DEVICE uint64_t key_offset(Uint places, int g) { return wide(static_cast<uint32_t>(lane_value(as_int(places), g)), 16); }
   static FOVEA_DEVICE uint64_t value_offset(Uint places, int g) { return key_offset(places, g + kSixteens); }
 
  private:

@@ -176,8 +176,6 @@ struct TileLoader {
 #endif
   }
 
-  static FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return wide_product(a, b); }
-
   // Starts the copies of tile i.
   FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
     const Layer& layer = p.layer;
