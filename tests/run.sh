@@ -41,6 +41,7 @@ finish() {
 
 # --- what has to be there: "a check|the Debian package that brings it"
 has_header() { echo "#include <$1>" | ${CXX:-c++} -std=c++20 -E -x c++ - >/dev/null 2>&1; }
+has_hip() { [ -e /usr/include/hip/hip_runtime_api.h ] || [ -e "${ROCM_PATH:-/opt/rocm}/include/hip/hip_runtime_api.h" ]; }
 requirements=(
   "command -v g++|g++"
   "command -v cmake|cmake"
@@ -58,7 +59,7 @@ wishes=(
   "command -v abidw|abigail-tools"
   "command -v doxygen|doxygen"
   "has_header dlpack/dlpack.h|libdlpack-dev"
-  "ls /usr/include/hip/hip_runtime_api.h /opt/rocm/include/hip/hip_runtime_api.h | grep .|libamdhip64-dev"
+  "has_hip|libamdhip64-dev"
   "command -v clang++-22|clang-22"
   "command -v ld.lld-22|lld-22"
   "command -v llvm-objdump-22|llvm-22"
