@@ -5,9 +5,10 @@
 #   tests/run.sh --quick    without the sanitizer builds
 #
 # Needs Debian 12 or later (or what it would install there, from elsewhere), root or sudo for the packages, no GPU; where there
-# is one, with nvcc or a ROCm, the GPU suite runs too. Builds into build/, build-asan/, build-tsan/ and build-gpu/ and may be run
-# again: what is built already is not built anew, and ccache is used where it is installed. The last line is "N passed, M failed,
-# K skipped"; the exit status is 0 only if nothing failed. A test whose tool is not installed is skipped, and fails where CI=true.
+# is one, with nvcc or a ROCm, the GPU suite runs too. Builds into build/, build-asan/, build-tsan/, build-nvidia/ and build-gpu/
+# and may be run again: what is built already is not built anew, and ccache is used where it is installed. The last line is "N
+# passed, M failed, K skipped"; the exit status is 0 only if nothing failed. A test whose tool is not installed is skipped, and
+# fails where CI=true.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,7 +17,7 @@ for argument in "$@"; do
   case $argument in
     --quick) quick=1 ;;
     -h | --help)
-      sed -n '2,11s/^# \{0,1\}//p' tests/run.sh
+      sed -n '2,12s/^# \{0,1\}//p' tests/run.sh
       exit 0
       ;;
     *)
@@ -167,6 +168,11 @@ if build release build all -DCMAKE_BUILD_TYPE=Release -DFOVEA_SANITIZE= -DFOVEA_
   run_tests release build
   run_bindings binding build rust go java
 fi
+
+step "Test NVIDIA sources"
+mkdir -p build-nvidia
+tests/hip/nvidia_sources.sh build-nvidia 2>&1 | tee build-nvidia/sources.txt
+results+=("NVIDIA sources=build-nvidia/sources.txt")
 
 # --- the GPU suite, where there is a GPU with its compiler
 gpu_options=()

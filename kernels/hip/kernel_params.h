@@ -161,8 +161,7 @@ struct PlanParams {
   int32_t check_threads;       // that look at the blocks of one sequence: a power of two, at most a workgroup
   int32_t smallest_kind;       // rows that a smaller kind would take go to this one
   int32_t large_rows;          // of an entry of kLarge: kLargeRows, or kMediumRows for the unified kernel where its tile has no more
-  int32_t num_counters;        // to be cleared
-  int32_t* counters;
+  int32_t num_counters;        // from plan.tickets on, to be cleared
 };
 
 struct WriteParams {

@@ -18,7 +18,7 @@ if("90a" IN_LIST FOVEA_CUDA_ARCHITECTURES)
 endif()
 
 set(kernel_command ${FOVEA_CUDA_COMPILER} -x cu -ccbin ${CMAKE_CXX_COMPILER} -Xcompiler=-fPIC,-fvisibility=hidden
-                   --expt-relaxed-constexpr -I${FOVEA_CUDA_INCLUDE_DIR} -DFOVEA_HIP_NVIDIA=1 ${kernel_options})
+                   --expt-relaxed-constexpr -I${FOVEA_CUDA_INCLUDE_DIR} -DFOVEA_HIP_NVIDIA=1 ${kernel_options} ${FOVEA_CUDA_FLAGS})
 foreach(architecture IN LISTS FOVEA_CUDA_ARCHITECTURES)
   list(APPEND kernel_command -gencode=arch=compute_${architecture},code=sm_${architecture})
   # "a": with instructions of that architecture alone, on Hopper wgmma. Devices name themselves without it.

@@ -2,15 +2,13 @@
 
 All kernels: no scratch memory, no spilled vector registers, no calls, no flat or buffer addresses, no loops that take the lanes
 one after another, no more LDS than a workgroup has, and as many waves as the tile's shape plans. The loop over keys: no element
-loaded by less than 16 bytes where rows allow it, no moves between the two kinds of vector registers. Tiles of 16 bits: exactly
-the products, exponentials and bytes of LDS that the tile needs.
+loaded by less than 16 bytes where rows allow it, no moves between the two kinds of vector registers, and the next tile stays on
+its way: products and barriers do not wait for loads, and no cache is thrown away. Tiles of 16 bits: exactly the products,
+exponentials and bytes of LDS that the tile needs.
 """
 import code_objects
 
 SIXTEEN_BITS = ("f16", "bf16")
-# (architecture, head size, kind): fewer waves than planned. States of 32 rows of two waves and 128 elements are 1.5 KB more LDS
-# than half of what a compute unit has.
-FEWER_WAVES = {("gfx90a", 128, "medium"): 1, ("gfx942", 128, "medium"): 1}
 
 
 def wave_size(architecture):
@@ -40,10 +38,8 @@ def waves(architecture, registers, lds, threads):
 
 def planned_waves(entry):
     """As the kernels ask their compiler for: waves_per_simd in kernels/hip/device/amd.h."""
-    features = entry.get("features", {})
-    fewer = FEWER_WAVES.get((entry["architecture"], features.get("head_size"), features.get("kind")))
     in_unit = entry["threads"] // wave_size(entry["architecture"]) * entry.get("tile", {}).get("workgroups", 1)
-    return fewer or max(in_unit // 4, 1)
+    return max(in_unit // 4, 1)
 
 
 class Tile:
@@ -53,8 +49,7 @@ class Tile:
         shape, self.head_size = entry["tile"], entry["features"]["head_size"]
         self.architecture, self.lanes = entry["architecture"], wave_size(entry["architecture"])
         self.rows, self.keys = shape["wave_rows"], shape["tile_keys"] // shape["key_waves"]
-        self.tile_keys, self.threads = shape["tile_keys"], entry["threads"]
-        self.query_in_lds, self.fp8 = not shape["query_first"], entry["features"]["fp8_cache"]
+        self.query_in_lds = not shape["query_first"]
 
     def products(self):
         """Matrix instructions by depth."""
@@ -74,10 +69,6 @@ class Tile:
         """That a lane reads of keys and values, and of queries if they stay there. On gfx11 two lanes hold the same."""
         rows = 2 * self.keys + (self.rows if self.query_in_lds else 0)
         return rows * self.head_size * 2 // self.lanes * (2 if self.architecture.startswith("gfx11") else 1)
-
-    def widened_bytes(self):
-        """That a lane reads of fp8 keys and values, to write them widened."""
-        return 2 * self.tile_keys // 16 * -(-self.head_size // self.threads) * 16 if self.fp8 else 0
 
 
 def matrix_instructions(code):
@@ -99,6 +90,27 @@ def bytes_read(code, memory):
     """Bytes of a lane's accesses to that memory, one by one."""
     found = [code_objects.access(i.name) for i in code]
     return [access[1] for access in found if access is not None and access[0] == memory]
+
+
+def waits_for_loads(instruction):
+    """Whether it waits until loads of the lanes have arrived: a counter of them, in whichever form the architecture has it."""
+    return instruction.name.startswith("s_wait_loadcnt") or (instruction.name == "s_waitcnt" and "vmcnt" in instruction.text)
+
+
+def waiting_products(loop):
+    """Waits for loads from the first product of a tile to the last."""
+    products = [n for n, i in enumerate(loop) if code_objects.MATRIX.match(i.name)]
+    return sum(1 for i in loop[products[0]:products[-1]] if waits_for_loads(i)) if products else 0
+
+
+def waiting_barriers(loop):
+    """Barriers before which loads are waited for."""
+    count, waits = 0, False
+    for i in loop:
+        if i.name in ("s_barrier", "s_barrier_signal"):
+            count += waits
+        waits = i.name.startswith("s_wait") and (waits or waits_for_loads(i))
+    return count
 
 
 def kernel_problems(entry, kernel):
@@ -125,22 +137,28 @@ def kernel_problems(entry, kernel):
 
 
 def loop_problems(entry, kernel):
-    tile_keys, features = entry["tile"]["tile_keys"], entry["features"]
+    features = entry["features"]
     if not kernel.loop:
         yield "no loop over keys was found"
     moves = sum(1 for i in kernel.loop if i.name.startswith("v_accvgpr"))
     if moves != 0:
         yield f"{moves} moves between vector and accumulation registers in its loop"
     loads = bytes_read(kernel.loop, "global")
-    # Block ids are words; ranges of positions, and rows of an fp8 cache that are not aligned to 16, are of 8 bytes.
-    allowed = (4, 8, 16) if features["all_features"] or features["fp8_cache"] else (4, 16)
+    # Ranges of positions, and rows of an fp8 cache that are not aligned to 16, are of 8 bytes. Block ids are no loads of lanes.
+    allowed = (8, 16) if features["all_features"] or features["fp8_cache"] else (16,)
     if any(size not in allowed for size in loads):
         yield f"loads of {sorted(set(loads) - set(allowed))} bytes in its loop"
-    words = loads.count(4)
-    if words > max(tile_keys // 16, 1):
-        yield f"{words} loads of a word in its loop, a tile has {max(tile_keys // 16, 1)} block ids"
     if any(size < 4 for size in bytes_read(kernel.loop, "lds")):
         yield "reads of LDS of less than a word in its loop"
+    if entry["tile"]["ahead"]:
+        waits = waiting_products(kernel.loop)
+        if waits != 0:
+            yield f"{waits} waits for loads among its products"
+        waits = waiting_barriers(kernel.loop)
+        if waits != 0:
+            yield f"{waits} barriers in its loop wait for loads"
+        if any(i.name.startswith(("global_inv", "buffer_inv", "buffer_gl")) for i in kernel.loop):
+            yield "a cache is thrown away in its loop"
 
 
 def tile_problems(entry, kernel):
@@ -152,9 +170,8 @@ def tile_problems(entry, kernel):
     most = needed + (tile.soft_cap_exponentials() if entry["features"]["all_features"] else 0)
     if not needed <= exps <= most:
         yield f"{exps} exponentials in its loop, {needed} are needed" + (f", {most} with a soft cap" if most > needed else "")
-    read, needed = sum(bytes_read(kernel.loop, "lds")), tile.lds_bytes() + tile.widened_bytes()
-    # What widens differs by the cache's layout: the compiler may read in each branch what both read.
-    if not needed <= read <= needed + tile.widened_bytes():
+    read, needed = sum(bytes_read(kernel.loop, "lds")), tile.lds_bytes()
+    if read != needed:
         yield f"a lane reads {read} bytes of LDS in its loop, {needed} are needed"
 
 

@@ -28,8 +28,15 @@ def with_loop(kernel):
     kernel.code.append(Instruction(END + 12, "s_cbranch_execnz 65530", END))
 
 
-def in_loop(text, count=1):
-    return lambda kernel: kernel.loop.extend([Instruction(END, text, None)] * count)
+def in_loop(*texts):
+    return lambda kernel: kernel.loop.extend(Instruction(END, text, None) for text in texts)
+
+
+def among_products(text):
+    def change(kernel):
+        first = next(n for n, i in enumerate(kernel.loop) if code_objects.MATRIX.match(i.name))
+        kernel.loop.insert(first + 1, Instruction(END, text, None))
+    return change
 
 
 def without(is_it):
@@ -55,7 +62,13 @@ BREAKS = (
     (in_loop("global_load_ubyte v1, v[2:3], off"), "loads of [1] bytes in its loop"),
     (in_loop("global_load_dwordx2 v[1:2], v[2:3], off"), "loads of [8] bytes in its loop"),
     (in_loop("global_load_b96 v[1:3], v[2:3], off"), "loads of [12] bytes in its loop"),
-    (in_loop("global_load_b32 v1, v[2:3], off", 100), "loads of a word in its loop, a tile has"),
+    (in_loop("global_load_b32 v1, v[2:3], off"), "loads of [4] bytes in its loop"),
+    (among_products("s_waitcnt vmcnt(3)"), "1 waits for loads among its products"),
+    (among_products("s_wait_loadcnt_dscnt 0x0"), "1 waits for loads among its products"),
+    (in_loop("s_waitcnt vmcnt(0) lgkmcnt(0)", "s_barrier"), "1 barriers in its loop wait for loads"),
+    (in_loop("s_wait_loadcnt 0x0", "s_barrier_signal -1"), "1 barriers in its loop wait for loads"),
+    (in_loop("global_inv scope:SCOPE_SE"), "a cache is thrown away in its loop"),
+    (in_loop("buffer_gl0_inv"), "a cache is thrown away in its loop"),
     (in_loop("ds_read_u16 v1, v2"), "reads of LDS of less than a word in its loop"),
     (in_loop("ds_load_b128 v[1:4], v2"), "bytes of LDS in its loop"),
     (without(lambda i: code_objects.access(i.name) == ("lds", 16)), "bytes of LDS in its loop"),
@@ -76,7 +89,8 @@ def main():
     samples = {}
     for entry in entries:
         features = entry.get("features", {})
-        if features.get("type") in gates.SIXTEEN_BITS and not features["all_features"] and not features["fp8_cache"]:
+        if features.get("type") in gates.SIXTEEN_BITS and not features["all_features"] and not features["fp8_cache"] \
+                and entry.get("tile", {}).get("ahead"):
             samples.setdefault(entry["architecture"], entry)
     failures = []
     for architecture, entry in samples.items():

@@ -93,7 +93,8 @@ def within(code, spans):
 
 
 def loop_over_keys(code):
-    """Instructions of the innermost loops with products. The compiler may lay one loop out as several that overlap."""
+    """Instructions of the smallest loop with all products, or of the innermost ones with some: the compiler may lay one loop out as
+    several that overlap, or as one inside which it goes back for a part."""
     products = [i.address for i in code if MATRIX.match(i.name)]
     least = 1
     if not products:
@@ -101,7 +102,8 @@ def loop_over_keys(code):
         least = len(products) // 4 + 1
     spans = {(begin, end) for begin, end in backward_branches(code)
              if bisect.bisect_right(products, end) - bisect.bisect_left(products, begin) >= least}
-    return within(code, innermost(spans))
+    whole = [span for span in spans if products and span[0] <= products[0] and products[-1] <= span[1]]
+    return within(code, [min(whole, key=lambda span: span[1] - span[0])] if whole else innermost(spans))
 
 
 def one_by_one_loops(code):

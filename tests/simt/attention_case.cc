@@ -146,10 +146,9 @@ void PlanMemory::add_counters(int smallest_kind, int large_rows) {
   counters->fill(-1);
   params.smallest_kind = smallest_kind;
   params.large_rows = large_rows;
-  params.counters = counters->data();
+  params.plan.tickets = counters->data();
   params.num_counters = static_cast<int32_t>(counters->size());
-  params.plan.tickets = params.counters;
-  params.plan.arrivals[kSmall] = params.counters + kNumQueues;
+  params.plan.arrivals[kSmall] = params.plan.tickets + kNumQueues;
   params.plan.arrivals[kMedium] = params.plan.arrivals[kSmall] + num_slots[0] * heads;
 }
 

@@ -28,6 +28,7 @@ struct Workgroup {
 
   Int thread() const { return wave * kWaveSize + lane; }
   void barrier() const { reach_barrier(); }
+  void lds_barrier() const { reach_barrier(); }
 };
 
 // --- shared memory -----------------------------------------------------------------------------------------------------
@@ -209,12 +210,23 @@ void global_store(const Lane<T*>& to, const Lane<T>& value, const Bool& mask) {
   }
   count_global(reinterpret_pointer<const char>(to), sizeof(T), mask);
 }
+inline int constant_load(const int32_t* from) { return *from; }
 inline Quad global_load_quad(const Pointer& from, const Bool& mask) {
   return detail::load_words(from, mask, 4);
 }
 inline Quad global_load_half_quad(const Pointer& from, const Bool& mask) {
   return detail::load_words(from, mask, 2);
 }
+// Through registers, as GPUs copy that have no asynchronous copies.
+template <bool kAll>
+Quad fetch16(const Bool& mask, const Pointer& from, const Bool& load) {
+  return global_load_quad(from, (kAll ? Bool(true) : mask) & load);
+}
+template <bool kAll>
+Quad fetch8(const Bool& mask, const Pointer& from, const Bool& load) {
+  return global_load_half_quad(from, (kAll ? Bool(true) : mask) & load);
+}
+inline Pointer offset_by(const char* from, const Int& offset) { return from + to_long(offset); }
 inline void global_store_quad(const Lane<char*>& to, const Quad& q, const Bool& mask) {
   for (int i = 0; i < kWaveSize; ++i) {
     if (!mask.v[i] || !check_global(i, to.v[i], 16, 16, GlobalUse::kStore)) continue;
@@ -305,6 +317,15 @@ struct Pack16<BF16> {
   static Float low(const Uint& pair) { return float_of(pair << 16); }
   static Float high(const Uint& pair) { return float_of(pair & 0xffff0000u); }
 };
+
+// The lower, or the upper, 16 bits of each as one word.
+inline Uint join_low(const Uint& low, const Uint& high) { return (low & 0xffffu) | (high << 16); }
+inline Uint join_high(const Uint& low, const Uint& high) { return (low >> 16) | (high & 0xffff0000u); }
+// Products of two pairs of f16.
+inline Uint multiply_halves(const Uint& a, uint32_t b) {
+  const Uint factor(b);
+  return Pack16<F16>::pack(Pack16<F16>::low(a) * Pack16<F16>::low(factor), Pack16<F16>::high(a) * Pack16<F16>::high(factor));
+}
 
 }  // namespace fovea::hip::host
 

@@ -103,9 +103,6 @@ Float fma_shared(const Float& x, const Float& y, const Float& c) {
 template <int kCount, int kSums>
 void keep_order(Float (&)[kCount][kSums], int, int) {}
 inline Uint lds_load_word(const Workgroup&, const Int& from) { return detail::lds_load<uint32_t>(from); }
-// The lower, or the upper, 16 bits of each as one word.
-inline Uint join_low(const Uint& low, const Uint& high) { return (low & 0xffffu) | (high << 16); }
-inline Uint join_high(const Uint& low, const Uint& high) { return (low >> 16) | (high & 0xffff0000u); }
 // As the GPUs round weights to bf16 that do not convert in hardware: halves up.
 template <class T>
 Uint pack_weights(const Float& low, const Float& high) {
@@ -134,7 +131,9 @@ namespace device = amd;
 using TargetShapes = CdnaShapes;
 #elif FOVEA_HOST_IS(gfx950)
 using TargetShapes = Gfx950Shapes;
+#elif FOVEA_HOST_IS(gfx11)
+using TargetShapes = Rdna3Shapes;
 #else
-using TargetShapes = RdnaShapes;
+using TargetShapes = Rdna4Shapes;
 #endif
 }  // namespace fovea::hip

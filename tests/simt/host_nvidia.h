@@ -1,10 +1,7 @@
 // Matrix primitives of the NVIDIA layer on the host: ldmatrix and mma.sync. The tiles above them are the GPU's own.
 #pragma once
 
-// fp8_tiles.h: products read fp8 tiles where they lie.
-#define FOVEA_HAS_FP8_TILES 1
-// block_table.h: a lane knows where 16 keys lie.
-#define FOVEA_BLOCKS_BY_LANE 1
+#define FOVEA_HAS_ASYNC_COPIES 1
 
 namespace fovea::hip::host {
 

@@ -11,36 +11,44 @@ namespace fovea::hip {
 
 FOVEA_DEVICE uint64_t wide(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
 
-// Tiles of kSixteens * 16 keys. A block's bytes fit 32 bits, a cache's do not.
-template <int kSixteens>
+// A block's bytes fit 32 bits, a cache's do not.
+#if !FOVEA_HAS_ASYNC_COPIES
+// What one wave copies of a tile: every kGroups-th 16 keys, kSteps of them.
+template <int kSteps, int kGroups>
 struct ScalarBlocks {
-  int index, next_within;  // column of the table and key of the block where the next tile begins
-  int id[kSixteens];       // -1: no key is wanted
-  int within[kSixteens];   // the first key in its block
+  static constexpr int kCount = kSteps;
+  int index, next_within;        // column of the table and key of the block where the next 16 keys begin
+  int step_index, step_within;   // from these to those after them
+  int id[kSteps];                // -1: no key is wanted
+  int within[kSteps];            // the first key in its block
 
-  FOVEA_DEVICE void start(const Workgroup&, int begin, int block_size) {
+  // begin: the wave's first key.
+  FOVEA_DEVICE void start(int begin, int block_size) {
     index = begin / block_size;
     next_within = begin % block_size;
+    step_index = kGroups == 1 ? 0 : kGroups * 16 / block_size;
+    step_within = kGroups == 1 ? 16 : kGroups * 16 % block_size;
   }
-  // Looks the next tile up. any(g): whether a key of its g-th 16 is wanted.
+  // Looks the next tile up. any(step): whether a key of the 16 is wanted.
   template <class Any>
-  FOVEA_DEVICE void load(const Workgroup&, const int32_t* table, int block_size, Any any) {
+  FOVEA_DEVICE void load(const int32_t* table, int block_size, Any any) {
 #pragma unroll
-    for (int g = 0; g < kSixteens; ++g) {
-      id[g] = any(g) ? table[index] : -1;
-      within[g] = next_within;
-      next_within += 16;
-      if (next_within == block_size) {
-        next_within = 0;
+    for (int step = 0; step < kSteps; ++step) {
+      id[step] = any(step) ? constant_load(table + index) : -1;
+      within[step] = next_within;
+      index += step_index;
+      next_within += step_within;
+      if (next_within >= block_size) {
+        next_within -= block_size;
         ++index;
       }
     }
   }
-  FOVEA_DEVICE int id_of(int g) const { return id[g]; }
-  FOVEA_DEVICE int within_of(int g) const { return within[g]; }
+  FOVEA_DEVICE int id_of(int step) const { return id[step]; }
+  FOVEA_DEVICE int within_of(int step) const { return within[step]; }
 };
-
-#if FOVEA_BLOCKS_BY_LANE
+#else
+// Tiles of kSixteens * 16 keys.
 template <int kSixteens>
 struct LaneBlocks {
   static_assert(2 * kSixteens <= kWaveSize);

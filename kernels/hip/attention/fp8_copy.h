@@ -1,31 +1,15 @@
-// Tiles of an fp8 cache: copied as they are, widened to 16 bits by the thread that copied them.
-//
-// A thread reads back only what it copied itself, so between the copy and the widening nobody has to wait for anybody.
+// Tiles of an fp8 cache, copied as they are: products widen them.
 #pragma once
 
-#include "kernels/hip/attention/kv_copy.h"
-#include "kernels/hip/device/numbers.h"
-
-#ifndef FOVEA_HAS_FP8_TILES
-#define FOVEA_HAS_FP8_TILES 0
-#endif
-#if FOVEA_HAS_FP8_TILES
+#include "kernels/hip/attention/tile_layout.h"
 #include "kernels/hip/device/fp8_tiles.h"
-#endif
 
 namespace fovea::hip {
 
-// 16 keys' rows are kHeadSize pieces of 16 elements, in the order of the threads. How a piece lies in memory:
-enum Fp8Order : int {
-  kFp8Rows,              // a row's pieces side by side
-  kFp8VectorizedKeys,    // [piece][key][16 elements]
-  kFp8VectorizedValues,  // [element][16 keys]
-};
-
+// 16 keys' rows are kHeadSize pieces of 16 elements, in the order of the threads.
 template <class Type, int kHeadSize, int kTileKeys, int kThreads>
 struct Fp8Copy {
   static constexpr int kRowPieces = kHeadSize / 16;
-  static constexpr int kPieces = kHeadSize / 8;  // of a widened row
   static constexpr int kCopies = (kHeadSize + kThreads - 1) / kThreads;
   static constexpr bool kExact = kHeadSize % kThreads == 0;
 
@@ -37,33 +21,6 @@ struct Fp8Copy {
     return order == kFp8Rows ? remainder<kRowPieces>(index) : quotient<16>(index);
   }
 
-  // Starts the copy of 16 keys. stride: from row to row, from piece to piece, or from element to element. load(row): whether a
-  // key is wanted. narrow: pieces are aligned to 8 bytes only, and may be half there.
-  template <class Load>
-  static FOVEA_DEVICE void issue(const Workgroup& wg, Fp8Order order, const char* from, int stride, int head_size, bool narrow,
-                                 int stage, int sixteen, Load load) {
-#pragma unroll
-    for (int c = 0; c < kCopies; ++c) {
-      const Int index = index_of(wg, c);
-      const Bool here = index < kHeadSize;
-      const Int to = (index + sixteen * kHeadSize) * 16 + stage;
-      if (order == kFp8VectorizedValues) {
-        copy_async16<kExact>(wg, here, to, from + to_long(index * stride), (index < head_size) & load(index * 0));
-        continue;
-      }
-      const Int row = row_of(index, order), piece = piece_of(index, order);
-      const Bool wanted = load(row);
-      const Pointer at = order == kFp8Rows ? from + to_long(row * stride + piece * 16) : from + to_long(row * 16 + piece * stride);
-      if (narrow) {
-        copy_async8<kExact>(wg, here, to, at, wanted & (piece * 16 < head_size));
-        copy_async8<kExact>(wg, here, to + 8, at + to_long(row * 0 + 8), wanted & (piece * 16 + 8 < head_size));
-      } else {
-        copy_async16<kExact>(wg, here, to, at, wanted & (piece * 16 < head_size));
-      }
-    }
-  }
-
-#if FOVEA_HAS_FP8_TILES
   // Rows of fp8 in the order of Fp8Tile that are all wanted and fill their pieces, for all of a tile: place(g) is where its g-th 16
   // keys lie, in bytes from `from`.
   template <class Place>
@@ -87,7 +44,8 @@ struct Fp8Copy {
     }
   }
 
-  // The same with checks. any: some key of the 16 is wanted.
+  // The same for 16 keys, with checks. stride: from row to row, from piece to piece, or from element to element. load(row): whether a
+  // key is wanted. any: some key of the 16 is. narrow: pieces are aligned to 8 bytes only, and may be half there.
   template <class Load>
   static FOVEA_DEVICE void issue_rows(const Workgroup& wg, Fp8Order order, const char* from, int stride, int head_size, bool narrow,
                                       int stage, int sixteen, bool any, Load load) {
@@ -115,37 +73,6 @@ struct Fp8Copy {
         copy_async8<kExact>(wg, here, to + 8, at + 8, wanted & (piece * 16 + 8 < head_size));
       } else {
         copy_async16<kExact>(wg, here, to, at, wanted & (piece * 16 < head_size));
-      }
-    }
-  }
-#endif
-
-  // Widens what issue copied into a tile.
-  static FOVEA_DEVICE void widen(const Workgroup& wg, Fp8Order order, DataType type, int stage, int tile, int sixteen) {
-#pragma unroll
-    for (int c = 0; c < kCopies; ++c) {
-      const Int index = index_of(wg, c);
-      const Bool here = index < kHeadSize;
-      const Quad bytes = lds_load_quad<kExact>(wg, (index + sixteen * kHeadSize) * 16 + stage, here);
-      Quad first, second;
-#pragma unroll
-      for (int w = 0; w < 2; ++w) {
-        widen_fp8<Type>(bytes.w[w], type, first.w[2 * w], first.w[2 * w + 1]);
-        widen_fp8<Type>(bytes.w[w + 2], type, second.w[2 * w], second.w[2 * w + 1]);
-      }
-      if (order == kFp8VectorizedValues) {
-        if constexpr (kTransposedValues) {
-          lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + sixteen * 2) + tile, first, here);
-          lds_store_quad(wg, swizzled<kTileKeys / 8>(index, index * 0 + (sixteen * 2 + 1)) + tile, second, here);
-        } else {
-          store_column<kPieces>(wg, index, index * 0 + sixteen * 16, first, tile, here);
-          store_column<kPieces>(wg, index, index * 0 + (sixteen * 16 + 8), second, tile, here);
-        }
-      } else {
-        const Int row = row_of(index, order), piece = piece_of(index, order) * 2;
-        const int base = tile + sixteen * 16 * kPieces * 16;
-        lds_store_quad(wg, swizzled<kPieces>(row, piece) + base, first, here);
-        lds_store_quad(wg, swizzled<kPieces>(row, piece + 1) + base, second, here);
       }
     }
   }

@@ -1,39 +1,12 @@
-// Copies 16 keys' rows of keys or values from global memory into a tile in shared memory.
+// Copies 16 keys' rows of keys or values from global memory into a tile in shared memory, for GPUs that do so by themselves.
 //
 // Tiles of the cache begin at multiples of 16 keys and blocks are multiples of 16, so 16 keys always lie in one block: their
 // address is uniform, and lanes add offsets that are the same for every 16 keys of the kernel.
 #pragma once
 
-#include "kernels/hip/attention/block_table.h"
+#include "kernels/hip/attention/tile_layout.h"
 
 namespace fovea::hip {
-
-// Writes eight keys of one element of the head into a tile of rows of 16-bit elements.
-template <int kPieces>
-FOVEA_DEVICE void store_column(const Workgroup& wg, Int element, Int key, const Quad& q, int tile, Bool mask) {
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const Uint bits = i % 2 == 0 ? q.w[i / 2] : q.w[i / 2] >> 16;
-    lds_store_half(wg, swizzled<kPieces>(key + i, quotient<8>(element)) + (remainder<8>(element) * 2 + tile), bits, mask);
-  }
-}
-
-// The same for four keys and rows of f32.
-template <int kPieces>
-FOVEA_DEVICE void store_column_f32(const Workgroup& wg, Int element, Int key, const Quad& q, int tile, Bool mask) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    lds_store(wg, swizzled<kPieces>(key + i, quotient<4>(element)) + (remainder<4>(element) * 4 + tile), float_of(q.w[i]), mask);
-  }
-}
-
-// Where 16-byte pieces lie in a tile: rows of kPieces, or for each element of the head a row of kTileKeys / 8.
-template <int kPieces, int kTileKeys>
-struct RowLayout {
-  static FOVEA_DEVICE Int query(Int row, Int piece) { return swizzled<kPieces>(row, piece); }
-  static FOVEA_DEVICE Int key(Int row, Int piece, int sixteen) { return swizzled<kPieces>(row, piece) + sixteen * 16 * kPieces * 16; }
-  static FOVEA_DEVICE Int transposed(Int element, Int piece) { return swizzled<kTileKeys / 8>(element, piece); }
-};
 
 // A tile of kTileKeys keys, each a row of kPieces 16-byte pieces, copied by kThreads threads. Transposed: a row of
 // kTileKeys / 8 pieces for each element of the head. Keys outside [first, last) of the 16 become zeros and are not read.
@@ -41,7 +14,7 @@ template <class Layout, int kPieces, int kTileKeys, int kThreads, int kElementBy
 struct TileCopy {
   static constexpr int kPieceElements = 16 / kElementBytes;
   // Values of the vectorised cache lie in the tile as they do there, not in rows.
-  static constexpr bool kTransposed = kTransposedValues && kElementBytes == 2;
+  static constexpr bool kTransposed = kElementBytes == 2;
   static constexpr int kCopies = (16 * kPieces + kThreads - 1) / kThreads;
   static constexpr bool kExact = 16 * kPieces % kThreads == 0;
 
@@ -56,18 +29,8 @@ struct TileCopy {
   }
   static FOVEA_DEVICE Bool takes_part(const Workgroup& wg, int c) { return wg.thread() + c * kThreads < 16 * kPieces; }
 
-  // Rows that are all wanted and fill their pieces, which is nearly all: what differs by lane is the same for every 16 keys.
-  static FOVEA_DEVICE void whole_rows(const Workgroup& wg, const char* from, int row_stride, int tile, int sixteen) {
-#pragma unroll
-    for (int c = 0; c < kCopies; ++c) {
-      const Int row = row_of(wg, c), piece = piece_of(wg, c);
-      copy_async16<kExact>(wg, takes_part(wg, c), Layout::key(row, piece, sixteen) + tile, from + to_long(row * row_stride + piece * 16),
-                           Bool(true));
-    }
-  }
-
-#if FOVEA_BLOCKS_BY_LANE
-  // The same for all of a tile: place(g) is where its g-th 16 keys lie, in bytes from `from`.
+  // Rows that are all wanted and fill their pieces, which is nearly all, of a whole tile: place(g) is where its g-th 16 keys lie, in
+  // bytes from `from`. What differs by lane is the same for every 16 keys.
   template <class Place>
   static FOVEA_DEVICE void whole_tile(const Workgroup& wg, const char* from, int row_stride, int tile, Place place) {
     // One pointer for each copy, to which one instruction adds an offset.
@@ -83,7 +46,6 @@ struct TileCopy {
       }
     }
   }
-#endif
 
   // `tile`: byte offset of the tile; `sixteen`: which 16 keys of it; row_bytes: what exists of a row, zeros follow.
   static FOVEA_DEVICE void rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen, int first,
@@ -137,28 +99,8 @@ struct TileCopy {
         continue;
       }
       const Int element = quotient<2>(index), half = remainder<2>(index);
-      if constexpr (!kTransposed) {
-        const Bool here = index < 16 * kPieces;
-        const Quad q = global_load_quad(from + to_long(element * element_stride + half * 16),
-                                        here & (element < num_elements) & (half * 8 < last));
-        store_column<kPieces>(wg, element, half * 8 + sixteen * 16, q, tile, here);
-      } else {
-        copy_async16<kExact>(wg, index < 16 * kPieces, Layout::transposed(element, half + sixteen * 2) + tile,
-                             from + to_long(element * element_stride + half * 16), (element < num_elements) & (half * 8 < last));
-      }
-    }
-  }
-
-  // As some_rows, but done when it returns: for rows that do not need to be copied ahead.
-  template <class Load>
-  static FOVEA_DEVICE void move_rows(const Workgroup& wg, const char* from, int row_stride, int row_bytes, int tile, int sixteen,
-                                     Load load) {
-#pragma unroll
-    for (int c = 0; c < kCopies; ++c) {
-      const Int row = row_of(wg, c), piece = piece_of(wg, c);
-      const Bool here = takes_part(wg, c);
-      const Quad q = global_load_quad(from + to_long(row * row_stride + piece * 16), here & load(row) & (piece * 16 < row_bytes));
-      lds_store_quad(wg, Layout::key(row, piece, sixteen) + tile, q, here);
+      copy_async16<kExact>(wg, index < 16 * kPieces, Layout::transposed(element, half + sixteen * 2) + tile,
+                           from + to_long(element * element_stride + half * 16), (element < num_elements) & (half * 8 < last));
     }
   }
 

@@ -19,7 +19,6 @@ struct TileKernel : TileLoader<Traits> {
   using Loader::Loader;
   using Type = typename Loader::Type;
   using Ops = typename Loader::Ops;
-  using Copy = typename Loader::Copy;
   using RowValues = typename Loader::RowValues;
   using Blocks = typename Loader::Blocks;
   using Loader::kHeadSize;
@@ -51,13 +50,18 @@ struct TileKernel : TileLoader<Traits> {
   using Loader::vectorized;
   using Loader::wanted;
   using Loader::begin;
+  using Loader::start_blocks;
   using Loader::load_blocks;
-  using Loader::issue;
-  using Loader::widen;
   using Loader::copy_query;
-#if FOVEA_HAS_FP8_TILES
+#if FOVEA_HAS_ASYNC_COPIES
+  using Copy = typename Loader::Copy;
   using Fp8Ops = typename Loader::Fp8Ops;
+  using Loader::issue;
   using Loader::move_dense;
+#else
+  using Ahead = typename Loader::Ahead;
+  using Loader::fetch;
+  using Loader::land;
 #endif
 
   // What masks and scores need to know of the rows that a lane holds.
@@ -81,6 +85,10 @@ struct TileKernel : TileLoader<Traits> {
         facts.slope[r] = Float(0.0f);
         if (layer.alibi != Alibi::kNone) {
           facts.slope[r] = global_load(p.alibi_slopes + (packed % layer.group + kv_head * layer.group), packed >= 0, 0.0f);
+#if !FOVEA_HAS_ASYNC_COPIES
+          // It arrives here: waited for among the products, it would be with all loads under way.
+          facts.slope[r] = float_of(as_uint(opaque(as_int(bits_of(facts.slope[r])))));
+#endif
         }
       }
     }
@@ -88,10 +96,20 @@ struct TileKernel : TileLoader<Traits> {
     for (int i = 0; i < Ops::kOutSlots; ++i) Ops::sum(sums, i) = Float(0.0f);
   }
 
+  // What follows from it is made anew for each tile where it would take registers that the sums need.
+  FOVEA_DEVICE Int lane_anew() const {
+#if FOVEA_HAS_ASYNC_COPIES
+    return wg.lane;
+#else
+    return opaque(wg.lane);
+#endif
+  }
+
   // Hides what rows do not see of the wave's keys [begin, begin + kWaveKeys) of a tile that ends at `end`.
   FOVEA_DEVICE void mask_scores(typename Ops::Scores& scores, const RowFacts& facts, int begin, int end) const {
     const bool interior = begin >= needed.all.begin && begin + kWaveKeys <= uniform_min(needed.all.end, end);
     if (interior) return;
+    const Int lane = lane_anew();
 #pragma unroll
     for (int r = 0; r < Ops::kRowSlots; ++r) {
       Interval<Int> base = base_interval_of_rows(p.layer, s, facts.position[r]);
@@ -99,7 +117,7 @@ struct TileKernel : TileLoader<Traits> {
 #pragma unroll
       for (int i = 0; i < Ops::kScoreSlots; ++i) {
         if (Ops::score_row_slot(i) != r) continue;
-        const Int t = Ops::score_key(wg.lane, i) + begin;
+        const Int t = Ops::score_key(lane, i) + begin;
         Bool visible = (t >= base.begin) & (t < base.end);
         if constexpr (kFeatures) visible = visible | ((t >= facts.range[r].begin) & (t < lane_min(facts.range[r].end, Int(end))));
         Ops::score(scores, i) = select(visible, Ops::score(scores, i), Float(-INFINITY));
@@ -107,11 +125,8 @@ struct TileKernel : TileLoader<Traits> {
     }
   }
 
-  // A tile is copied where the one before was, not while that is computed.
-  static constexpr bool kOneStage = Traits::kStages == 1;
-  static_assert(!(kOneStage && kFp8));
-
   // Everything between the first key and the last. c: what scores are multiplied with to get into the exp2 domain.
+#if FOVEA_HAS_ASYNC_COPIES
   FOVEA_DEVICE void loop(typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) const {
     const Layer& layer = p.layer;
     const int row_wave = Traits::kKeyWaves == 1 ? wg.wave : wg.wave / Traits::kKeyWaves;
@@ -124,7 +139,7 @@ struct TileKernel : TileLoader<Traits> {
     const float k_scale = kFp8 && p.k_scale != nullptr ? p.k_scale[scale_head] : 1.0f;
     const float v_scale = kFp8 && p.v_scale != nullptr ? p.v_scale[scale_head] : 1.0f;
     Blocks blocks;
-    blocks.start(wg, entry.kv_begin, layer.block_size);
+    start_blocks(blocks);
     typename Ops::Query query;
     copy_query();
     if constexpr (Traits::kQueryFirst) {
@@ -141,7 +156,7 @@ struct TileKernel : TileLoader<Traits> {
       copy_commit();
     }
     load_blocks(Traits::kStages - 1, blocks);
-    copy_wait<kOneStage ? 0 : Traits::kStages - 2>();
+    copy_wait<Traits::kStages - 2>();
     wg.barrier();
     if constexpr (!Traits::kQueryFirst) Ops::load_query(wg, 0, wave_row, query);
 
@@ -155,26 +170,11 @@ struct TileKernel : TileLoader<Traits> {
             wg.barrier();
           }
         } else {
-#if FOVEA_HAS_FP8_TILES
           wg.barrier();  // the tile before was read
           move_dense(i);
           wg.barrier();
           tile = 0;
-#endif
         }
-      } else if constexpr (kFp8) {
-        tile = i % Traits::kTiles;
-        copy_wait<Traits::kStages - 2>();
-        if (Traits::kTiles == 1 && i > 0) wg.barrier();  // the tile before was read
-        widen(i, stage, tile);
-        wg.barrier();
-      } else if constexpr (kOneStage) {
-        if (i > 0) wg.barrier();  // the tile before was read
-        issue(i, 0, blocks);
-        copy_commit();
-        load_blocks(i + 1, blocks);
-        copy_wait<0>();
-        wg.barrier();
       } else if (i > 0) {
         copy_wait<Traits::kStages - 2>();
         wg.barrier();
@@ -185,19 +185,16 @@ struct TileKernel : TileLoader<Traits> {
         Copy::hide_transposed(wg, value_place(tile), [&](Int key) { return wanted(key + begin, end); });
         wg.barrier();
       }
-      if constexpr (!kOneStage) {
-        // The stage before this one was read before the barrier.
-        const int next = i + Traits::kStages - 1;
-        if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
-        copy_commit();
-        load_blocks(next + 1, blocks);
-      }
+      // The stage before this one was read before the barrier.
+      const int next = i + Traits::kStages - 1;
+      if (next < num_tiles) issue(next, stage == 0 ? Traits::kStages - 1 : stage - 1, blocks);
+      copy_commit();
+      load_blocks(next + 1, blocks);
 
       typename Ops::Scores scores;
       const int first = key_wave * kWaveKeys;
       const bool fp8_tile = kFp8Tiles && i < context_tiles;
       [[maybe_unused]] const bool e4m3 = layer.cache_type == DataType::kE4M3FN;
-#if FOVEA_HAS_FP8_TILES
       if (fp8_tile && e4m3) {
         if constexpr (kFp8) Fp8Ops::template scores<true>(wg, query, key_stage(stage), first, layer.cache_type, scores);
       } else if (fp8_tile) {
@@ -205,9 +202,6 @@ struct TileKernel : TileLoader<Traits> {
       } else {
         Ops::scores(wg, query, key_place(tile), first, scores);
       }
-#else
-      Ops::scores(wg, query, key_place(tile), first, scores);
-#endif
 
       float factor = c;
       if constexpr (kScaled) {
@@ -224,7 +218,6 @@ struct TileKernel : TileLoader<Traits> {
         }
       }
       if (fp8_tile) {
-#if FOVEA_HAS_FP8_TILES
         if constexpr (kFp8) {
           if (e4m3) {
             Fp8Ops::template values<true>(wg, scores, value_stage(stage), first, layer.cache_type, sums);
@@ -232,7 +225,6 @@ struct TileKernel : TileLoader<Traits> {
             Fp8Ops::template values<false>(wg, scores, value_stage(stage), first, layer.cache_type, sums);
           }
         }
-#endif
       } else if constexpr (Copy::kTransposed && !kFp8Tiles) {
         if (transposed) {
           Ops::template values<true, kTileKeys>(wg, scores, value_place(tile), first, sums);
@@ -250,6 +242,84 @@ struct TileKernel : TileLoader<Traits> {
     Ops::row_sum(sum);
     wg.barrier();
   }
+#else
+  // The same for copies by way of registers: while a tile is computed, the next one is in registers or on its way there.
+  FOVEA_DEVICE void loop(typename Ops::Sums& sums, RowValues& max, RowValues& sum, float c) const {
+    static_assert(Traits::kStages <= 2);
+    const Layer& layer = p.layer;
+    const int row_wave = Traits::kKeyWaves == 1 ? wg.wave : wg.wave / Traits::kKeyWaves;
+    const int key_wave = Traits::kKeyWaves == 1 ? 0 : wg.wave % Traits::kKeyWaves;
+    const int wave_row = row_wave * Traits::kWaveRows, first = key_wave * kWaveKeys;
+    RowFacts facts;
+    start_rows(wave_row, facts, sums, max, sum);
+
+    const int scale_head = layer.scales_per_head ? kv_head : 0;
+    const float k_scale = kFp8 && p.k_scale != nullptr ? p.k_scale[scale_head] : 1.0f;
+    const float v_scale = kFp8 && p.v_scale != nullptr ? p.v_scale[scale_head] : 1.0f;
+    Blocks blocks;
+    start_blocks(blocks);
+    typename Ops::Query query;
+    copy_query();
+    copy_commit();
+    if constexpr (Traits::kQueryFirst) {
+      copy_wait<0>();
+      wg.barrier();
+      Ops::load_query(wg, 0, wave_row, query);
+      wg.barrier();
+    }
+    // Without a value it would keep its registers from one item of the unified kernel to the next.
+    [[maybe_unused]] Ahead ahead = {};
+    load_blocks(0, blocks);
+    if constexpr (Traits::kAhead) {
+      if (num_tiles > 0) fetch(0, blocks, ahead);
+      load_blocks(1, blocks);
+    }
+    copy_wait<0>();
+    wg.barrier();
+    if constexpr (!Traits::kQueryFirst) Ops::load_query(wg, 0, wave_row, query);
+
+    // The first turn only brings a tile.
+    int tile = 0;
+    for (int i = -1; i < num_tiles; ++i) {
+      if (i >= 0) {
+        typename Ops::Scores scores;
+        Ops::scores(wg, query, key_place(tile), first, scores);
+        float factor = c;
+        if constexpr (kScaled) {
+          factor = 1.0f;
+          change_scores(scores, tile_begin(i) + first, facts, kFp8 && i < context_tiles ? c * k_scale : c);
+        }
+        mask_scores(scores, facts, tile_begin(i) + first, tile_end(i));
+        RowValues scale;
+        if (soften(scores, max, sum, scale, factor)) rescale(sums, scale);
+        if constexpr (kFp8) {
+          if (i < context_tiles && v_scale != 1.0f) {
+#pragma unroll
+            for (int j = 0; j < Ops::kScoreSlots; ++j) Ops::score(scores, j) = Ops::score(scores, j) * v_scale;
+          }
+        }
+        Ops::template values<false, kTileKeys>(wg, scores, value_place(tile), first, sums);
+        if constexpr (Traits::kStages == 1) wg.lds_barrier();  // the tile was read
+      }
+      if constexpr (Traits::kStages == 2) tile = 1 - tile;
+      if (i + 1 < num_tiles) {
+        if constexpr (Traits::kAhead) {
+          land(i + 1, tile, ahead);
+          if (i + 2 < num_tiles) fetch(i + 2, blocks, ahead);
+          load_blocks(i + 3, blocks);
+        } else {
+          this->move(i + 1, tile, blocks);
+          load_blocks(i + 2, blocks);
+        }
+      }
+      wg.lds_barrier();
+    }
+#pragma unroll
+    for (int r = 0; r < Ops::kRowSlots; ++r) max.v[r] = max.v[r] * factor_of_max(c);
+    Ops::row_sum(sum);
+    wg.barrier();
+  }
+#endif
 
   static FOVEA_DEVICE float factor_of_max(float c) { return kScaled ? 1.0f : c; }
 
@@ -257,6 +327,7 @@ struct TileKernel : TileLoader<Traits> {
   FOVEA_DEVICE void change_scores(typename Ops::Scores& scores, int first, const RowFacts& facts, float c) const {
     const Layer& layer = p.layer;
     const float cap = layer.softcap;
+    const Int lane = lane_anew();
     const float inner = cap > 0.0f ? 2.0f * c / cap : 0.0f;
 #pragma unroll
     for (int i = 0; i < Ops::kScoreSlots; ++i) {
@@ -269,7 +340,7 @@ struct TileKernel : TileLoader<Traits> {
       }
       if (kFeatures && layer.alibi != Alibi::kNone) {
         const int r = Ops::score_row_slot(i);
-        Float distance = to_float(lane_abs(facts.position[r] - (Ops::score_key(wg.lane, i) + first)));
+        Float distance = to_float(lane_abs(facts.position[r] - (Ops::score_key(lane, i) + first)));
         if (layer.alibi == Alibi::kSqrt) distance = lane_sqrt(distance);
         x = x - facts.slope[r] * distance * kLog2E;
       }
@@ -321,7 +392,7 @@ struct TileKernel : TileLoader<Traits> {
     RowFacts facts;
     start_rows(wave_row, facts, sums, max, sum);
     Blocks blocks;
-    blocks.start(wg, entry.kv_begin, layer.block_size);
+    start_blocks(blocks);
     typename Ops::Query query;
     Ops::load_query(wg, 0, wave_row, query);
     copy_query();
@@ -411,22 +482,26 @@ struct TileKernel : TileLoader<Traits> {
 
   // --- the end: states go through shared memory, where waves meet and rows become contiguous ---
 
+  // `element` of the part's elements.
   FOVEA_DEVICE static Int sums_place(Int row, Int element) { return (row * Traits::kStateStride + element) * 4; }
+  // The first row, and the first element of all rows, of a part.
+  FOVEA_DEVICE static int first_row(int part) { return part / Traits::kElementParts * Traits::kStateRows; }
+  FOVEA_DEVICE static int first_element(int part) { return part % Traits::kElementParts * Traits::kPartElements; }
   // The element of a row that a slot of the sums is.
   FOVEA_DEVICE static Int out_element(Int lane, int slot) {
-#if FOVEA_HAS_FP8_TILES
+#if FOVEA_HAS_ASYNC_COPIES
     if constexpr (kFp8) return Fp8Ops::out_element(lane, slot);
 #endif
     return Ops::out_element(lane, slot);
   }
   FOVEA_DEVICE static Int stats_place(Int row) { return (Traits::kKeyWaves * Traits::kStateRows * Traits::kStateStride + row * 2) * 4; }
 
-  // The states of one part of the rows.
+  // The states of one part.
   FOVEA_DEVICE void publish(int part, typename Ops::Sums& sums, const RowValues& max, const RowValues& sum) const {
     constexpr int kPartWaves = Traits::kStateRows / Traits::kWaveRows;
-    const int row_wave = wg.wave / Traits::kKeyWaves - part * kPartWaves, key_wave = wg.wave % Traits::kKeyWaves;
+    const int row_wave = wg.wave / Traits::kKeyWaves - part / Traits::kElementParts * kPartWaves, key_wave = wg.wave % Traits::kKeyWaves;
     if (part > 0) wg.barrier();
-    if (Traits::kStateParts == 1 || (row_wave >= 0 && row_wave < kPartWaves)) {
+    if (Traits::kStateParts == Traits::kElementParts || (row_wave >= 0 && row_wave < kPartWaves)) {
       const int first = key_wave * Traits::kStateRows + row_wave * Traits::kWaveRows;
       // Places are made anew for each turn: kept, they would take registers that tiles need.
       const Int lane = Traits::kTurns > 1 ? opaque(wg.lane) : wg.lane;
@@ -440,13 +515,15 @@ struct TileKernel : TileLoader<Traits> {
 #pragma unroll
       for (int i = 0; i < Ops::kOutSlots; ++i) {
         const Int row = Ops::row_of(lane, Ops::out_row_slot(i)) + first;
-        lds_store(wg, sums_place(row, out_element(lane, i)), Ops::sum(sums, i), row >= 0);
+        const Int element = out_element(lane, i) - first_element(part);
+        const Bool here = Traits::kElementParts == 1 ? row >= 0 : (element >= 0) & (element < Traits::kPartElements);
+        lds_store(wg, sums_place(row, element), Ops::sum(sums, i), here);
       }
     }
     wg.barrier();
   }
 
-  // State and four sums of a row of the published part, the key waves combined.
+  // State and four sums of a row of the published part, the key waves combined; `element` of the part's.
   FOVEA_DEVICE RowState collect(Int row, Int element, Float (&v)[4]) const {
     RowState state = {lds_load(wg, stats_place(row)), lds_load(wg, stats_place(row) + 4)};
     const Quad q = lds_load_quad(wg, sums_place(row, element));
@@ -471,10 +548,10 @@ struct TileKernel : TileLoader<Traits> {
            (Traits::kTurns > 1 ? entry.row_begin : 0);
   }
 
-  // Calls f(row, element, mask) for every four elements of rows [0, count).
+  // Calls f(row, element, mask) for every four elements of `num_elements` of rows [0, count).
   template <class F>
-  FOVEA_DEVICE void for_each_four(int count, F f) const {
-    const int fours = p.layer.head_size_v / 4;
+  FOVEA_DEVICE void for_each_four(int count, int num_elements, F f) const {
+    const int fours = num_elements / 4;
     for (int i = 0; i < count * fours; i += kThreads) {
       const Int index = wg.thread() + i;
       const Bool mask = index < count * fours;
@@ -491,26 +568,28 @@ struct TileKernel : TileLoader<Traits> {
     const int head_size_v = p.layer.head_size_v;
     for (int part = 0; part < Traits::kStateParts; ++part) {
       publish(part, sums, max, sum);
-      const int first = part * Traits::kStateRows;
+      const int first = first_row(part), begin = first_element(part);
       const int count = uniform_min(rows - first, Traits::kStateRows);
+      const int num_elements = Traits::kElementParts == 1 ? head_size_v : uniform_min(head_size_v - begin, Traits::kPartElements);
       if (entry.num_splits == 1) {
-        for_each_four(count, [&](Int row, Int element, Bool mask) {
+        for_each_four(count, num_elements, [&](Int row, Int element, Bool mask) {
           Float v[4];
           const RowState state = collect(row, element, v);
-          writer.write(row + (first + entry.row_begin), element, state, v, mask);
+          writer.write(row + (first + entry.row_begin), element + begin, state, v, mask);
         });
         continue;
       }
-      for_each_four(count, [&](Int row, Int element, Bool mask) {
+      for_each_four(count, num_elements, [&](Int row, Int element, Bool mask) {
         Float v[4];
         const RowState state = collect(row, element, v);
         const Long at = to_long(row) + (partial_row() + first);
         Quad q;
 #pragma unroll
         for (int i = 0; i < 4; ++i) q.w[i] = bits_of(v[i]);
-        global_store_quad(reinterpret_pointer<char>(partials + (at * head_size_v + to_long(element))), q, mask);
-        global_store(stats + at * 2, state.max, mask & (element == 0));
-        global_store(stats + at * 2 + 1, state.sum, mask & (element == 0));
+        global_store_quad(reinterpret_pointer<char>(partials + (at * head_size_v + to_long(element + begin))), q, mask);
+        const Bool leads = mask & (element + begin == 0);
+        global_store(stats + at * 2, state.max, leads);
+        global_store(stats + at * 2 + 1, state.sum, leads);
       });
     }
   }

@@ -1,7 +1,13 @@
 // What an attention tile is compiled for, and how its queries, keys and values get into shared memory.
 #pragma once
 
+#include "kernels/hip/device/device.h"
+#if FOVEA_HAS_ASYNC_COPIES
 #include "kernels/hip/attention/fp8_copy.h"
+#include "kernels/hip/attention/kv_copy.h"
+#else
+#include "kernels/hip/attention/kv_fetch.h"
+#endif
 
 namespace fovea::hip {
 
@@ -38,12 +44,13 @@ struct TileTraits {
   static constexpr int kTileBytes = kSizes.tile_bytes;
   static constexpr int kTilesAt = kSizes.tiles_at;
   static constexpr int kStageBytes = kSizes.stage_bytes;
-  static constexpr int kStagesAt = kSizes.stages_at;
-  static constexpr int kTiles = kFp8 ? kShape.wide_tiles : kStages;
+  static constexpr bool kAhead = kShape.ahead;
   static constexpr int kStateStride = kSizes.state_stride;
   static constexpr int kStateParts = kShape.state_parts;
   static constexpr int kStateRows = kSizes.state_rows;
-  static_assert(kStateRows % kWaveRows == 0);
+  static constexpr int kElementParts = kSizes.element_parts;
+  static constexpr int kPartElements = kHeadSize / kElementParts;
+  static_assert(kStateRows % kWaveRows == 0 && kRows / kStateRows * kElementParts == kStateParts && kPartElements % 4 == 0);
   static constexpr int kLdsBytes = kSizes.lds_bytes;
 };
 
@@ -81,13 +88,25 @@ struct TileLoader {
   using Products = TileProducts<Traits, kWaveKeys>;
   using Ops = typename Products::Ops;
   using Layout = typename Products::Layout;
+  static constexpr bool kFp8 = Traits::kFp8;
+#if FOVEA_HAS_ASYNC_COPIES
   using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads, kElementBytes>;
   using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
-  static constexpr bool kFp8 = Traits::kFp8;
-  // Products read fp8 tiles where they lie; else they are widened first.
-  static constexpr bool kFp8Tiles = kFp8 && FOVEA_HAS_FP8_TILES;
-#if FOVEA_HAS_FP8_TILES
   using Fp8Ops = Fp8Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
+  using Blocks = LaneBlocks<kSixteens>;
+  // Products read fp8 tiles where they lie.
+  static constexpr bool kFp8Tiles = kFp8;
+#else
+  using Fetch = TileFetch<kPieces, kTileKeys, kThreads, kElementBytes>;
+  using Narrow = Fp8Fetch<Type, kHeadSize, kTileKeys, kThreads>;
+  // Who copies what of the cache.
+  using CacheShares = FetchShares<kFp8 ? kHeadSize : 16 * kPieces, kTileKeys, kThreads>;
+  using Blocks = ScalarBlocks<CacheShares::kSteps, CacheShares::kGroups>;
+  static constexpr bool kFp8Tiles = false;  // they are widened on their way
+  // Of keys and of values that a thread has under way.
+  struct Ahead {
+    Pieces<Fetch::kCount> keys, values;
+  };
 #endif
   // Scores are in the exp2 domain before the softmax sees them, not as they come from the product.
   static constexpr bool kScaled = Traits::kFeatures || kFp8;
@@ -111,12 +130,14 @@ struct TileLoader {
     return i < context_tiles ? entry.kv_begin + i * kTileKeys : dense_begin + (i - context_tiles) * kTileKeys;
   }
   FOVEA_DEVICE int tile_end(int i) const {
-    return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? context_end : entry.kv_end);
+    // Values, not one of two places: the compiler would keep those in memory.
+    const int of_context = context_end, of_all = entry.kv_end;
+    return uniform_min(tile_begin(i) + kTileKeys, i < context_tiles ? of_context : of_all);
   }
-  // Where a tile lies, and a stage of copies: the same place, unless stages hold fp8.
+  // Where a tile lies. Stages of fp8 take the same place.
   FOVEA_DEVICE static int key_place(int tile) { return Traits::kTilesAt + tile * 2 * Traits::kTileBytes; }
   FOVEA_DEVICE static int value_place(int tile) { return key_place(tile) + Traits::kTileBytes; }
-  FOVEA_DEVICE static int key_stage(int stage) { return Traits::kStagesAt + stage * 2 * Traits::kStageBytes; }
+  FOVEA_DEVICE static int key_stage(int stage) { return Traits::kTilesAt + stage * 2 * Traits::kStageBytes; }
   FOVEA_DEVICE static int value_stage(int stage) { return key_stage(stage) + Traits::kStageBytes; }
 
   FOVEA_DEVICE bool has_ranges() const {
@@ -145,17 +166,19 @@ struct TileLoader {
     num_tiles = context_tiles + (dense ? uniform_max(entry.kv_end - dense_begin + kTileKeys - 1, 0) / kTileKeys : 0);
   }
 
-#if FOVEA_BLOCKS_BY_LANE
-  using Blocks = LaneBlocks<kSixteens>;
+  FOVEA_DEVICE void start_blocks(Blocks& blocks) const {
+#if FOVEA_HAS_ASYNC_COPIES
+    blocks.start(wg, entry.kv_begin, p.layer.block_size);
 #else
-  using Blocks = ScalarBlocks<kSixteens>;
+    blocks.start(entry.kv_begin + CacheShares::group(wg) * 16, p.layer.block_size);
 #endif
+  }
   // Looks up the blocks of tile i, the one behind that of the call before.
   FOVEA_DEVICE void load_blocks(int i, Blocks& blocks) const {
     if (i >= context_tiles) return;
     const int32_t* table = p.batch.block_table + s.index * p.batch.block_table_stride;
     const int begin = tile_begin(i), end = tile_end(i);
-#if FOVEA_BLOCKS_BY_LANE
+#if FOVEA_HAS_ASYNC_COPIES
     blocks.load(wg, table, p.layer.block_size, [&](Int sixteen) -> Bool {
       if (!has_ranges()) return (sixteen * 16 + begin < end) & (sixteen * 16 + (begin + 16) > needed.base.begin);
       Bool any = sixteen < 0;
@@ -167,8 +190,8 @@ struct TileLoader {
       return any;
     });
 #else
-    blocks.load(wg, table, p.layer.block_size, [&](int g) {
-      const int t = g * 16 + begin;
+    blocks.load(table, p.layer.block_size, [&](int step) {
+      const int t = CacheShares::sixteen_of(wg, step) * 16 + begin;
       bool any = t < end && t + 16 > needed.base.begin;
       if (has_ranges()) any = t < end && any_lane(wanted(wg.lane % 16 + t, end));
       return any;
@@ -176,13 +199,14 @@ struct TileLoader {
 #endif
   }
 
+#if FOVEA_HAS_ASYNC_COPIES
   // Starts the copies of tile i.
   FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
     const Layer& layer = p.layer;
     const int begin = tile_begin(i), end = tile_end(i);
     const int key_bytes = layer.head_size * kElementBytes, value_bytes = layer.head_size_v * kElementBytes;
     const bool dense = i >= context_tiles;
-    if (kFp8 && dense) return;  // widen moves them
+    if (kFp8 && dense) return;  // move_dense does it
     const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
     const int value_row = static_cast<int>(dense ? p.value.row_stride : p.value_cache.row_stride);
     const char* key_base = dense ? p.key.data + kv_head * p.key.head_stride : p.key_cache.data + kv_head * p.key_cache.head_stride;
@@ -194,7 +218,6 @@ struct TileLoader {
     // Nearly all tiles: every key is wanted and every row fills its pieces.
     const bool whole = !has_ranges() && begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize &&
                        layer.head_size_v == kHeadSize && (dense || !vectorized());
-#if FOVEA_BLOCKS_BY_LANE
     if (whole && p.far_rows == 0 && (!kFp8 || p.narrow_rows == 0)) {
       const Uint places = dense ? Blocks::places_of_rows(here, s.first_token + (begin - s.context_len), p.key, p.value)
                                 : blocks.places(here, p.key_cache, p.value_cache);
@@ -209,19 +232,6 @@ struct TileLoader {
       }
       return;
     }
-#else
-    if (whole && !dense && !kFp8) {
-#pragma unroll
-      for (int g = 0; g < kSixteens; ++g) {
-        const int block = blocks.id_of(g), within = blocks.within_of(g);
-        Copy::whole_rows(here, key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row)), key_row,
-                         key_stage(stage), g);
-        Copy::whole_rows(here, value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row)),
-                         value_row, value_stage(stage), g);
-      }
-      return;
-    }
-#endif
 #pragma unroll
     for (int g = 0; g < kSixteens; ++g) {
       const int t = begin + g * 16;
@@ -242,7 +252,6 @@ struct TileLoader {
         const auto load = [&](Int row) {
           return has_ranges() ? (row < last) & wanted(row + t, end) : (row >= first) & (row < last);
         };
-#if FOVEA_HAS_FP8_TILES
         // Those hidden among sixteen keys of an element are left out one by one.
         const auto load_value = [&](Int row) {
           return (row < last) & (has_ranges() ? wanted(row + t, end) : row >= first);
@@ -256,17 +265,6 @@ struct TileLoader {
           Narrow::issue_rows(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, last > 0, load);
           Narrow::issue_rows(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, last > 0, load);
         }
-#else
-        if (vectorized()) {
-          Narrow::issue(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
-                        key_stage(stage), g, load);
-          Narrow::issue(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
-                        value_stage(stage), g, [&](Int row) { return row * 0 < last; });
-        } else {
-          Narrow::issue(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, load);
-          Narrow::issue(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, load);
-        }
-#endif
       } else if (!dense && vectorized()) {
         if (has_ranges()) first = 0;
         Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
@@ -282,7 +280,6 @@ struct TileLoader {
     }
   }
 
-#if FOVEA_HAS_FP8_TILES
   // This step's rows as a 16-bit tile in the order of fp8 tiles, in the place of the first stages.
   FOVEA_DEVICE void move_dense(int i) const {
     const int begin = tile_begin(i), end = tile_end(i);
@@ -310,37 +307,174 @@ struct TileLoader {
     move(p.key, p.layer.head_size, key_place(0), false);
     move(p.value, p.layer.head_size_v, value_place(0), true);
   }
-#endif
-
-  // Makes 16-bit tiles of what this thread copied of tile i, or moves dense rows there.
-  FOVEA_DEVICE void widen(int i, int stage, int tile) const {
+#else
+  // Reads what this thread copies of tile i: keys, values or both, or a part of them (kCuts, cut: kv_fetch.h).
+  template <bool kKeys = true, bool kValues = true, int kCuts = 1>
+  FOVEA_DEVICE void fetch(int i, const Blocks& blocks, Ahead& ahead, int cut = 0) const {
     const Layer& layer = p.layer;
     const int begin = tile_begin(i), end = tile_end(i);
+    const bool dense = i >= context_tiles;
+    // Offsets are made anew for each tile: kept, they would take registers that the sums need.
     Workgroup here = wg;
     here.lane = opaque(wg.lane);
-    if (i >= context_tiles) {
-      const auto move = [&](const Rows& rows_of, int head_size, int to) {
-        const char* base = rows_of.data + kv_head * rows_of.head_stride;
+    const char* key_base = dense ? p.key.data + kv_head * p.key.head_stride : p.key_cache.data + kv_head * p.key_cache.head_stride;
+    const char* value_base =
+        dense ? p.value.data + kv_head * p.value.head_stride : p.value_cache.data + kv_head * p.value_cache.head_stride;
+    const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
+    const int value_row = static_cast<int>(dense ? p.value.row_stride : p.value_cache.row_stride);
+    const bool by_columns = vectorized() && !dense;
+    const int key_stride = by_columns ? static_cast<int>(p.key_cache.group_stride) : key_row;
+    const int value_stride = by_columns ? static_cast<int>(p.value_cache.group_stride) : value_row;
+    // Nearly all tiles: every key is wanted and every row fills its pieces.
+    const bool whole = !has_ranges() && begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize &&
+                       layer.head_size_v == kHeadSize;
+    // Where the keys and the values of a step lie.
+    const auto cached_key = [&](int step) {
+      return key_base + (wide(blocks.id_of(step), static_cast<uint32_t>(p.key_cache.block_stride)) + wide(blocks.within_of(step), key_row));
+    };
+    const auto cached_value = [&](int step) {
+      return value_base +
+             (wide(blocks.id_of(step), static_cast<uint32_t>(p.value_cache.block_stride)) + wide(blocks.within_of(step), value_row));
+    };
+    if constexpr (kFp8) {
+      if (!dense) {
+        const bool narrow = !by_columns && p.narrow_rows != 0;
+        const Fp8Order key_order = by_columns ? kFp8VectorizedKeys : kFp8Rows;
+        const Fp8Order value_order = by_columns ? kFp8VectorizedValues : kFp8Rows;
+        if (whole && !by_columns && !narrow) {
 #pragma unroll
-        for (int g = 0; g < kSixteens; ++g) {
-          const int t = begin + g * 16;
-          const int64_t token = s.first_token + (t - s.context_len);
-          Copy::move_rows(here, base + token * rows_of.row_stride, static_cast<int>(rows_of.row_stride), head_size * 2, to, g,
-                          [&](Int row) { return wanted(row + t, end); });
+          for (int step = 0; step < Narrow::kSteps; ++step) {
+            if constexpr (kKeys) Narrow::template fetch_whole<kCuts>(here, cut, cached_key(step), key_stride, step, ahead.keys);
+            if constexpr (kValues) Narrow::template fetch_whole<kCuts>(here, cut, cached_value(step), value_stride, step, ahead.values);
+          }
+          return;
         }
-      };
-      move(p.key, layer.head_size, key_place(tile));
-      move(p.value, layer.head_size_v, value_place(tile));
+#pragma unroll
+        for (int step = 0; step < Narrow::kSteps; ++step) {
+          const int t = begin + Narrow::sixteen_of(here, step) * 16;
+          const int most = blocks.id_of(step) < 0 ? 0 : 16;
+          const auto load = [&](Int row) { return wanted(row + t, end) & (row < most); };
+          const auto load_value = [&](Int row) { return by_columns ? row < most : load(row); };
+          if constexpr (kKeys) {
+            Narrow::template fetch<kCuts>(here, cut, key_order, cached_key(step), key_stride, layer.head_size, narrow, step, load, ahead.keys);
+          }
+          if constexpr (kValues) {
+            Narrow::template fetch<kCuts>(here, cut, value_order, cached_value(step), value_stride, layer.head_size_v, narrow, step, load_value,
+                                          ahead.values);
+          }
+        }
+        return;
+      }
+    }
+    // Rows of this step lie behind one another.
+    const char* dense_key = key_base + (s.first_token + (begin - s.context_len)) * p.key.row_stride;
+    const char* dense_value = value_base + (s.first_token + (begin - s.context_len)) * p.value.row_stride;
+    if (whole && dense) {
+#pragma unroll
+      for (int step = 0; step < Fetch::kSteps; ++step) {
+        const uint32_t row = static_cast<uint32_t>(Fetch::sixteen_of(here, step) * 16);
+        if constexpr (kKeys) Fetch::template fetch_whole<kCuts>(here, cut, dense_key + wide(row, key_row), key_row, step, ahead.keys);
+        if constexpr (kValues) {
+          Fetch::template fetch_whole<kCuts>(here, cut, dense_value + wide(row, value_row), value_row, step, ahead.values);
+        }
+      }
       return;
     }
-    const Fp8Order keys = vectorized() ? kFp8VectorizedKeys : kFp8Rows;
-    const Fp8Order values = vectorized() ? kFp8VectorizedValues : kFp8Rows;
+    if (!kFp8 && whole && !by_columns) {
 #pragma unroll
-    for (int g = 0; g < kSixteens; ++g) {
-      Narrow::widen(here, keys, layer.cache_type, key_stage(stage), key_place(tile), g);
-      Narrow::widen(here, values, layer.cache_type, value_stage(stage), value_place(tile), g);
+      for (int step = 0; step < Blocks::kCount; ++step) {
+        if constexpr (kKeys) Fetch::template fetch_whole<kCuts>(here, cut, cached_key(step), key_row, step, ahead.keys);
+        if constexpr (kValues) Fetch::template fetch_whole<kCuts>(here, cut, cached_value(step), value_row, step, ahead.values);
+      }
+      return;
+    }
+#pragma unroll
+    for (int step = 0; step < Fetch::kSteps; ++step) {
+      const int t = begin + Fetch::sixteen_of(here, step) * 16;
+      const char* k;
+      const char* v;
+      int most = 16;
+      if (kFp8 || dense) {
+        const uint32_t row = static_cast<uint32_t>(t - begin);
+        k = dense_key + wide(row, key_row);
+        v = dense_value + wide(row, value_row);
+      } else {
+        k = cached_key(step % Blocks::kCount);
+        v = cached_value(step % Blocks::kCount);
+        if (blocks.id_of(step % Blocks::kCount) < 0) most = 0;
+      }
+      const auto load = [&](Int row) { return wanted(row + t, end) & (row < most); };
+      if constexpr (kKeys) {
+        Fetch::template fetch_rows<kCuts>(here, cut, by_columns, k, key_stride, layer.head_size * kElementBytes, step, load, ahead.keys);
+      }
+      if constexpr (kValues) {
+        Fetch::template fetch_values<kCuts>(here, cut, by_columns, v, value_stride, layer.head_size_v, step, load, uniform_min(most, end - t),
+                                            ahead.values);
+      }
     }
   }
+
+  // Writes what was read of tile i to its place.
+  template <bool kKeys = true, bool kValues = true, int kCuts = 1>
+  FOVEA_DEVICE void land(int i, int tile, const Ahead& ahead, int cut = 0) const {
+    const int begin = tile_begin(i), end = tile_end(i);
+    const bool dense = i >= context_tiles, by_columns = vectorized() && !dense;
+    // Values of the vectorised cache come with those of keys that nobody may see.
+    const bool some = by_columns && (begin < needed.base.begin || end < begin + kTileKeys || has_ranges());
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);
+    if constexpr (kFp8) {
+      if (!dense) {
+#pragma unroll
+        for (int step = 0; step < Narrow::kSteps; ++step) {
+          const int t = begin + Narrow::sixteen_of(here, step) * 16;
+          const auto load = [&](Int key) { return wanted(key + t, end); };
+          const DataType type = p.layer.cache_type;
+          if constexpr (kKeys) {
+            const Fp8Order order = by_columns ? kFp8VectorizedKeys : kFp8Rows;
+            Narrow::template land<kCuts>(here, cut, order, type, key_place(tile), step, false, load, ahead.keys);
+          }
+          if constexpr (kValues) {
+            const Fp8Order order = by_columns ? kFp8VectorizedValues : kFp8Rows;
+            Narrow::template land<kCuts>(here, cut, order, type, value_place(tile), step, some, load, ahead.values);
+          }
+        }
+        return;
+      }
+    }
+    if (by_columns) {
+#pragma unroll
+      for (int step = 0; step < Fetch::kSteps; ++step) {
+        const int t = begin + Fetch::sixteen_of(here, step) * 16;
+        const auto load = [&](Int key) { return wanted(key + t, end); };
+        if constexpr (kKeys) Fetch::template land_rows<kCuts>(here, cut, true, key_place(tile), step, ahead.keys);
+        if constexpr (kValues) Fetch::template land_columns<kCuts>(here, cut, value_place(tile), step, some, load, ahead.values);
+      }
+      return;
+    }
+#pragma unroll
+    for (int step = 0; step < Fetch::kSteps; ++step) {
+      if constexpr (kKeys) Fetch::template land_rows<kCuts>(here, cut, false, key_place(tile), step, ahead.keys);
+      if constexpr (kValues) Fetch::template land_rows<kCuts>(here, cut, false, value_place(tile), step, ahead.values);
+    }
+  }
+
+  // Both at once, for tiles that are not read ahead: in parts, for which few registers do.
+  FOVEA_DEVICE void move(int i, int tile, const Blocks& blocks) const {
+    Ahead ahead = {};
+    // Of 16 keys, by a thread; widening takes registers too.
+    constexpr int kCopies = CacheShares::kCopies, kAtOnce = !kFp8 ? 8 : kCopies % 2 == 0 ? 2 : 1;
+    constexpr int kCuts = kCopies > kAtOnce ? kCopies / kAtOnce : 1;
+    static_assert(kCopies % kCuts == 0 && Fetch::kCopies % kCuts == 0);
+#pragma unroll 1
+    for (int cut = 0; cut < kCuts; ++cut) {
+      fetch<true, false, kCuts>(i, blocks, ahead, cut);
+      land<true, false, kCuts>(i, tile, ahead, cut);
+      fetch<false, true, kCuts>(i, blocks, ahead, cut);
+      land<false, true, kCuts>(i, tile, ahead, cut);
+    }
+  }
+#endif
 
   FOVEA_DEVICE void copy_query() const {
     const Layer& layer = p.layer;
@@ -355,7 +489,7 @@ struct TileLoader {
       const Bool exists = (row < rows) & (piece * (16 / kElementBytes) < layer.head_size);
       const Int to = Layout::query(row, piece);
       const Bool here = index < kRows * kPieces;
-#if FOVEA_HAS_FP8_TILES
+#if FOVEA_HAS_ASYNC_COPIES
       if constexpr (kFp8) {
         const Quad q = narrow ? widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists)
                               : global_load_quad(p.query.data + (offset + to_long(piece * 16)), exists);

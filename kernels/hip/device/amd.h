@@ -189,6 +189,16 @@ struct Workgroup {
     __builtin_amdgcn_s_barrier();
     __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup");
   }
+  // Of shared memory only: loads from global memory may stay under way, for which RDNA would wait and throw its cache away.
+  FOVEA_DEVICE void lds_barrier() const {
+#if __clang_major__ >= 20
+    __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup", "local");
+    __builtin_amdgcn_s_barrier();
+    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup", "local");
+#else
+    barrier();
+#endif
+  }
 };
 
 // Kernels have no shared memory but what the launch gives them, and that begins at 0.
@@ -223,18 +233,27 @@ FOVEA_DEVICE FOVEA_GLOBAL T* global_at(void* p) {
 // What is read where there is nothing to read: that takes a branch from around each load, so that loads run side by side.
 __attribute__((device)) __attribute__((aligned(16))) static const uint32_t nothing_to_read[4] = {0, 0, 0, 0};
 
-// Copies 16 bytes, or writes 16 zeros and reads nothing where load is false. 16-byte aligned. kAll: mask is true.
+// 16 bytes, or zeros without a read where load is false; anything where mask is. 16-byte aligned. kAll: mask is true.
 template <bool kAll>
-FOVEA_DEVICE void copy_async16(const Workgroup& wg, Bool mask, Int to, Pointer from, Bool load) {
+FOVEA_DEVICE Quad fetch16(Bool mask, Pointer from, Bool load) {
   const char* source = load & (kAll | mask) ? from : reinterpret_cast<const char*>(nothing_to_read);
   const Words4 q = *global_at<Words4>(source);
-  if (kAll || mask) *lds_at<Words4>(wg, to) = q;
+  return {{q.x, q.y, q.z, q.w}};
 }
+// The same for 8 bytes, in the first half.
 template <bool kAll>
-FOVEA_DEVICE void copy_async8(const Workgroup& wg, Bool mask, Int to, Pointer from, Bool load) {
+FOVEA_DEVICE Quad fetch8(Bool mask, Pointer from, Bool load) {
   const char* source = load & (kAll | mask) ? from : reinterpret_cast<const char*>(nothing_to_read);
   const Words2 q = *global_at<Words2>(source);
-  if (kAll || mask) *lds_at<Words2>(wg, to) = q;
+  return {{q.x, q.y, 0, 0}};
+}
+// `offset` bytes behind `from`, which is uniform: then one register holds a lane's address.
+FOVEA_DEVICE Pointer offset_by(const char* from, Int offset) { return from + static_cast<uint32_t>(offset); }
+// Copies 16 bytes to shared memory, as fetch16 reads them.
+template <bool kAll>
+FOVEA_DEVICE void copy_async16(const Workgroup& wg, Bool mask, Int to, Pointer from, Bool load) {
+  const Quad q = fetch16<kAll>(mask, from, load);
+  if (kAll || mask) *lds_at<Words4>(wg, to) = Words4{q.w[0], q.w[1], q.w[2], q.w[3]};
 }
 // Copies have arrived when they have been issued; barriers order them.
 FOVEA_DEVICE void copy_commit() {}
@@ -301,6 +320,9 @@ template <class T>
 FOVEA_DEVICE void global_store(Lane<T*> to, Lane<T> value, Bool mask) {
   if (mask) *global_at<T>(to) = value;
 }
+// A word that all lanes read and nobody writes while the kernel runs: by the scalar unit, whose loads nobody waits for who waits for
+// those of the lanes.
+FOVEA_DEVICE int constant_load(const int32_t* from) { return *(const __attribute__((address_space(4))) int32_t*)from; }
 FOVEA_DEVICE Quad global_load_quad(Pointer from, Bool mask) {
   Words4 q = {0, 0, 0, 0};
   if (mask) q = *global_at<Words4>(from);
@@ -346,16 +368,22 @@ FOVEA_DEVICE void acquire_from_device() { __builtin_amdgcn_fence(__ATOMIC_ACQUIR
 
 struct F16 {
   static constexpr int kBytes = 2;
+  static constexpr bool kIsBF16 = false;
 };
 struct BF16 {
   static constexpr int kBytes = 2;
+  static constexpr bool kIsBF16 = true;
 };
 struct F32 {
   static constexpr int kBytes = 4;
 };
 
-// fp8 is widened by the arithmetic of numbers.h.
+#if defined(__gfx950__) || defined(__GFX12__)
+inline constexpr bool kConvertsFp8 = true;
+#else
+// gfx942 converts too, but its e4m3 is another one. numbers.h does it by arithmetic.
 inline constexpr bool kConvertsFp8 = false;
+#endif
 
 // The lower, or the upper, 16 bits of each as one word.
 FOVEA_DEVICE Uint join_low(Uint low, Uint high) { return __builtin_amdgcn_perm(high, low, 0x05040100u); }
@@ -392,6 +420,39 @@ struct Pack16<BF16> {
     return x == x ? bits + 0x7fffu + ((bits >> 16) & 1u) : 0x7fff0000u;
   }
 };
+
+// Products of two pairs of f16.
+FOVEA_DEVICE Uint multiply_halves(Uint a, Uint b) {
+  using Halves = _Float16 __attribute__((ext_vector_type(2)));
+  return __builtin_bit_cast(uint32_t, __builtin_bit_cast(Halves, a) * __builtin_bit_cast(Halves, b));
+}
+
+// Four fp8 elements, e5m2 or e4m3fn, to two pairs.
+template <class T, bool kE5M2>
+FOVEA_DEVICE void convert_fp8(Uint bytes, Uint& low, Uint& high) {
+#if defined(__gfx950__)
+  if constexpr (T::kIsBF16) {
+    low = __builtin_bit_cast(uint32_t, kE5M2 ? __builtin_amdgcn_cvt_scalef32_pk_bf16_bf8(bytes, 1.0f, false)
+                                             : __builtin_amdgcn_cvt_scalef32_pk_bf16_fp8(bytes, 1.0f, false));
+    high = __builtin_bit_cast(uint32_t, kE5M2 ? __builtin_amdgcn_cvt_scalef32_pk_bf16_bf8(bytes, 1.0f, true)
+                                              : __builtin_amdgcn_cvt_scalef32_pk_bf16_fp8(bytes, 1.0f, true));
+  } else {
+    low = __builtin_bit_cast(uint32_t, kE5M2 ? __builtin_amdgcn_cvt_scalef32_pk_f16_bf8(bytes, 1.0f, false)
+                                             : __builtin_amdgcn_cvt_scalef32_pk_f16_fp8(bytes, 1.0f, false));
+    high = __builtin_bit_cast(uint32_t, kE5M2 ? __builtin_amdgcn_cvt_scalef32_pk_f16_bf8(bytes, 1.0f, true)
+                                              : __builtin_amdgcn_cvt_scalef32_pk_f16_fp8(bytes, 1.0f, true));
+  }
+#elif defined(__GFX12__)
+  const int word = as_int(bytes);
+  const auto a = kE5M2 ? __builtin_amdgcn_cvt_pk_f32_bf8(word, false) : __builtin_amdgcn_cvt_pk_f32_fp8(word, false);
+  const auto b = kE5M2 ? __builtin_amdgcn_cvt_pk_f32_bf8(word, true) : __builtin_amdgcn_cvt_pk_f32_fp8(word, true);
+  // Nothing is rounded: fp8 has less mantissa.
+  low = T::kIsBF16 ? join_high(bits_of(a[0]), bits_of(a[1])) : Pack16<T>::pack(a[0], a[1]);
+  high = T::kIsBF16 ? join_high(bits_of(b[0]), bits_of(b[1])) : Pack16<T>::pack(b[0], b[1]);
+#else
+  low = high = bytes;
+#endif
+}
 
 // Weights, which are not negative: where the hardware does not convert to bf16, halves are rounded up, which takes half the
 // instructions of rounding them to even. A NaN may get lost here; it is in the sum of the weights too.

@@ -30,8 +30,10 @@ namespace device = amd;
 using TargetShapes = Gfx950Shapes;
 #elif defined(__GFX9__)
 using TargetShapes = CdnaShapes;
+#elif defined(__GFX11__)
+using TargetShapes = Rdna3Shapes;
 #else
-using TargetShapes = RdnaShapes;
+using TargetShapes = Rdna4Shapes;
 #endif
 }
 #else
@@ -40,6 +42,7 @@ using TargetShapes = RdnaShapes;
 #if !FOVEA_HAS_F32_MATRICES
 #include "kernels/hip/device/f32_tiles.h"
 #endif
-#ifndef FOVEA_BLOCKS_BY_LANE
-#define FOVEA_BLOCKS_BY_LANE 0
+// Copies from global to shared memory run by themselves. Such GPUs have no scalar registers and widen fp8 in their products.
+#ifndef FOVEA_HAS_ASYNC_COPIES
+#define FOVEA_HAS_ASYNC_COPIES 0
 #endif

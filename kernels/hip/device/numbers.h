@@ -58,6 +58,42 @@ FOVEA_DEVICE Float from_fp8(Uint byte, DataType type) {
   return select(nan, float_of(Uint(0x7fc00000u)), float_of(bits_of(magnitude_value) | sign));
 }
 
+// Two fp8 elements, each the upper half of a 16-bit number, to a pair of Type. NaN of e4m3: see widen_fp8.
+template <class Type>
+struct WidenFp8;
+template <>
+struct WidenFp8<F16> {
+  static constexpr int kNanShift = 6;  // 0x8000 - (0x8000 >> 6) is a NaN
+  static FOVEA_DEVICE Uint of_e5m2(Uint pair) { return pair; }
+  static FOVEA_DEVICE Uint of_e4m3(Uint pair, bool fnuz) {
+    // The exponent of an f16 is off by 8, or 7.
+    return multiply_halves(((pair >> 1) & 0x3f803f80u) | (pair & 0x80008000u), fnuz ? 0x58005800u : 0x5c005c00u);
+  }
+};
+template <>
+struct WidenFp8<BF16> {
+  static constexpr int kNanShift = 9;
+  static FOVEA_DEVICE Uint of_e5m2(Uint pair) { return join_high(bits_of(Pack16<F16>::low(pair)), bits_of(Pack16<F16>::high(pair))); }
+  static FOVEA_DEVICE Uint of_e4m3(Uint pair, bool fnuz) {
+    // The exponent of a bf16 is off by 120, or 119. Three bits of mantissa are not rounded.
+    const Uint placed = ((pair >> 4) & 0x07f007f0u) | (pair & 0x80008000u);
+    const float factor = fnuz ? 0x1p119f : 0x1p120f;
+    return join_high(bits_of(float_of(placed << 16) * factor), bits_of(float_of(placed & 0xffff0000u) * factor));
+  }
+};
+
+// Bytes 0 and 1, or 2 and 3, as the upper halves of two 16-bit numbers.
+FOVEA_DEVICE Uint spread_bytes(Uint x, bool upper) {
+  return upper ? (x & 0xff000000u) | ((x >> 8) & 0xff00u) : ((x << 16) & 0xff000000u) | ((x << 8) & 0xff00u);
+}
+// What makes NaNs of those elements of a pair of e4m3 that are.
+template <class Type>
+FOVEA_DEVICE Uint nan_of_e4m3(Uint pair, bool fnuz) {
+  const Uint x = fnuz ? pair ^ 0x80008000u : pair;
+  const Uint nan = (fnuz ? ~(((x & 0x7f007f00u) + 0x7f007f00u) | x) : (x & 0x7f007f00u) + 0x01000100u) & 0x80008000u;
+  return nan - (nan >> WidenFp8<Type>::kNanShift);
+}
+
 // Four fp8 elements to two pairs of Type.
 template <class Type>
 FOVEA_DEVICE void widen_fp8(Uint bytes, DataType type, Uint& low, Uint& high) {
@@ -65,9 +101,65 @@ FOVEA_DEVICE void widen_fp8(Uint bytes, DataType type, Uint& low, Uint& high) {
     if (type == DataType::kE5M2) return convert_fp8<Type, true>(bytes, low, high);
     if (type == DataType::kE4M3FN) return convert_fp8<Type, false>(bytes, low, high);
   }
-  low = Pack16<Type>::pack(from_fp8(bytes & 0xffu, type), from_fp8((bytes >> 8) & 0xffu, type));
-  high = Pack16<Type>::pack(from_fp8((bytes >> 16) & 0xffu, type), from_fp8(bytes >> 24, type));
+  low = spread_bytes(bytes, false);
+  high = spread_bytes(bytes, true);
+  if (type == DataType::kE5M2) {
+    low = WidenFp8<Type>::of_e5m2(low);
+    high = WidenFp8<Type>::of_e5m2(high);
+    return;
+  }
+  const bool fnuz = type == DataType::kE4M3FNUZ;
+  low = WidenFp8<Type>::of_e4m3(low, fnuz) | nan_of_e4m3<Type>(low, fnuz);
+  high = WidenFp8<Type>::of_e4m3(high, fnuz) | nan_of_e4m3<Type>(high, fnuz);
 }
+
+#if !FOVEA_HAS_ASYNC_COPIES
+// Sixteen fp8 elements to two times eight of Type, exactly: without instructions of the hardware's own two to four instructions for an
+// element.
+//
+// As the upper half of a 16-bit number an e5m2 is the f16 of the same value. An e4m3 becomes one by a shift and a multiplication with a
+// power of two, which also makes subnormals right; its NaN, which nothing tells from a number then, is looked for beforehand and put in
+// again only where there is one.
+template <class Type>
+FOVEA_DEVICE void widen_fp8(const Quad& bytes, DataType type, Quad& first, Quad& second) {
+  if constexpr (kConvertsFp8) {
+    if (type != DataType::kE4M3FNUZ) {
+#pragma unroll
+      for (int w = 0; w < 4; ++w) {
+        Quad& out = w < 2 ? first : second;
+        if (type == DataType::kE5M2) {
+          convert_fp8<Type, true>(bytes.w[w], out.w[w % 2 * 2], out.w[w % 2 * 2 + 1]);
+        } else {
+          convert_fp8<Type, false>(bytes.w[w], out.w[w % 2 * 2], out.w[w % 2 * 2 + 1]);
+        }
+      }
+      return;
+    }
+  }
+  const bool e5m2 = type == DataType::kE5M2, fnuz = type == DataType::kE4M3FNUZ;
+  Uint pairs[8];
+#pragma unroll
+  for (int i = 0; i < 8; ++i) pairs[i] = spread_bytes(bytes.w[i / 2], i % 2 != 0);
+  Quad* const outs[2] = {&first, &second};
+  if (e5m2) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) outs[i / 4]->w[i % 4] = WidenFp8<Type>::of_e5m2(pairs[i]);
+    return;
+  }
+  Uint odd = Uint(0);  // the top bit of a byte, where some word has a NaN there
+#pragma unroll
+  for (int w = 0; w < 4; ++w) {
+    const Uint x = fnuz ? bytes.w[w] ^ 0x80808080u : bytes.w[w];
+    odd = odd | (fnuz ? ~(((x & 0x7f7f7f7fu) + 0x7f7f7f7fu) | x) : (x & 0x7f7f7f7fu) + 0x01010101u);
+  }
+#pragma unroll
+  for (int i = 0; i < 8; ++i) outs[i / 4]->w[i % 4] = WidenFp8<Type>::of_e4m3(pairs[i], fnuz);
+  if (any_lane((odd & 0x80808080u) != 0u)) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) outs[i / 4]->w[i % 4] = outs[i / 4]->w[i % 4] | nan_of_e4m3<Type>(pairs[i], fnuz);
+  }
+}
+#endif
 
 // Four elements at element index `element` of a row.
 FOVEA_DEVICE void store_elements(Lane<char*> row, Int element, DataType type, float scale, const Float (&v)[4], Bool mask) {

@@ -10,10 +10,7 @@
 
 #define FOVEA_DEVICE __device__ __forceinline__
 
-// fp8_tiles.h: products read fp8 tiles where they lie.
-#define FOVEA_HAS_FP8_TILES 1
-// block_table.h: a lane knows where 16 keys lie.
-#define FOVEA_BLOCKS_BY_LANE 1
+#define FOVEA_HAS_ASYNC_COPIES 1
 
 namespace fovea::hip::nvidia {
 
@@ -336,6 +333,15 @@ struct Pack16<BF16> {
   static FOVEA_DEVICE Float low(Uint pair) { return __uint_as_float(pair << 16); }
   static FOVEA_DEVICE Float high(Uint pair) { return __uint_as_float(pair & 0xffff0000u); }
 };
+
+// The upper 16 bits of each as one word.
+FOVEA_DEVICE Uint join_high(Uint low, Uint high) { return __byte_perm(low, high, 0x7632); }
+// Products of two pairs of f16.
+FOVEA_DEVICE Uint multiply_halves(Uint a, Uint b) {
+  uint32_t out;
+  asm("mul.f16x2 %0, %1, %2;" : "=r"(out) : "r"(a), "r"(b));
+  return out;
+}
 
 // Whether the hardware widens the OCP flavours of fp8.
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 890

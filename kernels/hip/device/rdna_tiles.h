@@ -91,14 +91,14 @@ struct Tile {
         for (int e = 0; e < 8; ++e) s.v[m][n][e] = Float(0.0f);
       }
     }
-    const Int at = opaque(operand_place(wg, lds, first));
+    const Int at = opaque(operand_place(wg, lds, first)), query_at = opaque(q.at);
     Uint a[2][kKeyBlocks][kWords], b[2][kRowBlocks][kWords];
     const auto load = [&](int k) {
 #pragma unroll
       for (int n = 0; n < kKeyBlocks; ++n) load_operand<kPieces>(wg, at, n * 16, k * 2, a[k % 2][n]);
       if constexpr (!kKeepQuery) {
 #pragma unroll
-        for (int m = 0; m < kRowBlocks; ++m) load_operand<kPieces>(wg, q.at, m * 16, k * 2, b[k % 2][m]);
+        for (int m = 0; m < kRowBlocks; ++m) load_operand<kPieces>(wg, query_at, m * 16, k * 2, b[k % 2][m]);
       }
     };
     load(0);

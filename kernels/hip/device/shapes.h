@@ -12,11 +12,12 @@ struct TileShape {
   int tile_keys;
   int stages;        // tiles of keys and values in shared memory
   int workgroups;    // per compute unit at least: bounds a lane's registers
-  int state_parts;   // the rows' states go through shared memory in this many parts
+  int state_parts;   // states go through shared memory in this many parts: of the rows, beyond whole waves of the elements
   bool query_first;  // queries are in registers before the first tile is copied, and tiles take their place
   bool async;        // products run while waves do other things: a loop of its own
-  int wide_tiles;    // with an fp8 cache: widened tiles in shared memory, 1 or 2, besides the stages, which hold fp8
+  bool narrow_tiles;      // an fp8 cache's tiles are fp8 in shared memory too; else they are widened on their way
   int element_bytes = 2;  // of queries, and of keys and values in tiles
+  bool ahead = true;      // without asynchronous copies: registers hold the next tile while one is computed
 };
 
 constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind == kMedium ? kMediumRows : kLargeRows; }
@@ -27,11 +28,11 @@ struct TileSizes {
   int rows;           // that a workgroup computes at once
   int query_bytes;
   int tile_bytes;     // keys or values of one tile
-  int stage_bytes;    // keys or values of one stage
-  int stages_at;      // offset of the first stage
-  int tiles_at;       // offset of the first tile: the same, unless stages hold fp8
+  int stage_bytes;    // the same where it is fp8
+  int tiles_at;       // offset of the first tile
   int state_stride;   // floats of a row's sums
   int state_rows;     // of one part
+  int element_parts;  // into which a part's rows are cut
   int lds_bytes;
 };
 
@@ -44,11 +45,11 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   s.query_bytes = rows * head_size * shape.element_bytes;
   s.tile_bytes = shape.tile_keys * head_size * shape.element_bytes;
   s.tiles_at = shape.query_first ? 0 : s.query_bytes;
-  s.state_stride = head_size + 4;
-  s.state_rows = rows / shape.state_parts;
-  s.stage_bytes = fp8 ? s.tile_bytes / 2 : s.tile_bytes;
-  s.stages_at = s.tiles_at + (fp8 ? shape.wide_tiles * 2 * s.tile_bytes : 0);
-  s.lds_bytes = s.stages_at + shape.stages * 2 * s.stage_bytes;
+  s.state_rows = rows / shape.state_parts > shape.wave_rows ? rows / shape.state_parts : shape.wave_rows;
+  s.element_parts = shape.state_parts * s.state_rows / rows;
+  s.state_stride = head_size / s.element_parts + 4;
+  s.stage_bytes = fp8 && shape.narrow_tiles ? s.tile_bytes / 2 : s.tile_bytes;
+  s.lds_bytes = s.tiles_at + shape.stages * 2 * s.stage_bytes;
   const int state_bytes = shape.key_waves * s.state_rows * (s.state_stride + 2) * 4;
   if (s.lds_bytes < s.query_bytes) s.lds_bytes = s.query_bytes;
   if (s.lds_bytes < state_bytes) s.lds_bytes = state_bytes;

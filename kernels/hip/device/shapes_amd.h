@@ -1,5 +1,9 @@
 // Tiles on AMD. A workgroup has 64 KB of LDS, on gfx950 160 KB, so queries do not stay there beside the tiles, and states pass
 // through it in parts.
+//
+// Copies go through registers: the next tile is on its way while one is computed, so memory is kept busy by what the registers of
+// all workgroups of a compute unit hold. Where that is most of the time (few rows), one stage of LDS and more workgroups do better
+// than two stages; where products take it, two stages save a barrier.
 #pragma once
 
 #include "kernels/hip/device/shapes.h"
@@ -15,20 +19,22 @@ struct CdnaShapes {
     TileShape s = {};
     s.stages = 2;
     s.query_first = true;
-    s.wide_tiles = 1;
     s.workgroups = wide ? 1 : 2;
     if (kind == kSmall) {
       s.wave_rows = 16;
       s.key_waves = wide ? 2 : 4;
       s.tile_keys = wide ? 32 : 64;
-      s.workgroups = head_size > 64 ? 1 : 2;
-      s.state_parts = 1;
+      s.stages = 1;
+      s.workgroups = head_size > 64 ? 2 : 4;
+      s.state_parts = 2;
     } else if (kind == kMedium) {
       // Two waves share the keys: half the reads of LDS that four waves of 16 rows would make.
       s.wave_rows = wide ? 16 : 32;
       s.key_waves = wide ? 1 : 2;
-      s.tile_keys = head_size <= 64 ? 64 : 32;
-      s.state_parts = 2;
+      s.tile_keys = wide ? 32 : 64;
+      s.stages = 1;
+      s.workgroups = 2;
+      s.state_parts = 4;
     } else {
       s.wave_rows = wide ? 16 : 32;
       s.key_waves = 1;
@@ -50,12 +56,11 @@ struct CdnaShapes {
     s.query_first = true;
     s.wave_rows = 16;
     if (kind == kSmall) {
-      // Copies are not asynchronous: more waves hide more than a second stage.
-      s.stages = head_size > 64 ? 1 : 2;
+      s.stages = 1;
       s.key_waves = wide ? 2 : 4;
       s.tile_keys = s.key_waves * 16;
-      s.workgroups = 1;
-      s.state_parts = 1;
+      s.workgroups = head_size > 64 ? 1 : 2;
+      s.state_parts = 2;
       return s;
     }
     s.most_rows = 64;
@@ -77,22 +82,23 @@ struct Gfx950Shapes {
     TileShape s = {};
     s.stages = 2;
     s.query_first = true;
-    s.wide_tiles = 1;
     s.workgroups = wide ? 1 : 2;
     if (kind == kSmall) {
       s.wave_rows = 16;
       s.key_waves = 4;
       s.tile_keys = 64;
-      s.state_parts = 1;
+      s.stages = 1;
+      s.workgroups = wide ? 2 : head_size > 64 ? 3 : 4;
+      s.state_parts = 2;
     } else if (kind == kMedium) {
       s.wave_rows = wide ? 16 : 32;
       s.key_waves = wide ? 1 : 2;
-      s.tile_keys = 64;
+      s.tile_keys = wide ? 32 : 64;
       s.state_parts = 2;
     } else {
       s.wave_rows = wide ? 16 : 32;
       s.key_waves = 1;
-      s.tile_keys = 64;
+      s.tile_keys = wide || head_size <= 64 ? 64 : 32;
       s.state_parts = 4;
     }
     return s;
@@ -103,23 +109,22 @@ struct Gfx950Shapes {
 
   static constexpr TileShape of_f32(int head_size, int kind) {
     TileShape s = CdnaShapes::of_f32(head_size, kind);
-    s.stages = 2;
+    if (kind == kSmall) s.workgroups = 2;
     s.tile_keys = kind == kSmall ? s.key_waves * 16 : 32;
     return s;
   }
 };
 
-// gfx11 and gfx12: 256 registers a lane, waves of 32.
-struct RdnaShapes {
+// gfx12: 256 registers a lane, waves of 32.
+struct Rdna4Shapes {
   static constexpr int kWaveSize = 32;
 
-  static constexpr TileShape of(int head_size, int kind, bool) {
+  static constexpr TileShape of(int head_size, int kind, bool fp8) {
     const bool wide = head_size > 128;
     TileShape s = {};
     s.stages = 2;
     s.workgroups = 1;
     s.wave_rows = 16;
-    s.wide_tiles = 1;
     if (wide) {
       // Sums take half of the registers: queries stay in LDS, which has room for those of 64 rows.
       s.most_rows = 64;
@@ -127,12 +132,22 @@ struct RdnaShapes {
       s.key_waves = kind == kSmall && head_size <= 192 ? 2 : 1;
       s.tile_keys = s.key_waves * 16;
       s.state_parts = kind == kSmall ? 1 : 2;
+      // Nor are registers left for the next tile where it is widened, or where few rows share keys: several workgroups have to do.
+      s.ahead = kind != kSmall && !fp8;
+      if (kind == kSmall) {
+        s.stages = 1;
+        s.workgroups = 4;
+      }
       return s;
     }
     s.query_first = true;
     s.key_waves = kind == kSmall ? 4 : 1;
     s.tile_keys = head_size <= 64 || kind == kSmall ? 64 : 32;
-    s.state_parts = kind == kSmall ? 1 : kind == kMedium ? 2 : 4;
+    s.state_parts = kind == kLarge ? 4 : 2;
+    if (kind == kSmall) {
+      s.stages = 1;
+      s.workgroups = 4;
+    }
     return s;
   }
 
@@ -146,13 +161,13 @@ struct RdnaShapes {
     TileShape s = {};
     s.element_bytes = 4;
     s.query_first = true;
+    s.ahead = false;
     s.workgroups = 1;
     s.wave_rows = wide ? 8 : 16;
     if (kind == kSmall) {
-      // Copies are not asynchronous: more waves hide more than a second stage.
       s.stages = 1;
-      s.wave_rows = head_size > 96 ? 8 : 16;
-      s.key_waves = head_size > 96 ? 2 : 4;
+      s.wave_rows = head_size > 64 ? 8 : 16;
+      s.key_waves = head_size > 64 ? 2 : 4;
       s.tile_keys = s.key_waves * 16;
       s.state_parts = 1;
       return s;
@@ -164,6 +179,16 @@ struct RdnaShapes {
     s.state_parts = 2;
     return s;
   }
+};
+
+// gfx11: operands are in two lanes, so of long heads no registers are left for the next tile; other workgroups keep memory busy.
+struct Rdna3Shapes : Rdna4Shapes {
+  static constexpr TileShape of(int head_size, int kind, bool fp8) {
+    TileShape s = Rdna4Shapes::of(head_size, kind, fp8);
+    if (head_size > 96) s.ahead = false;
+    return s;
+  }
+  static constexpr TileShape unified(int head_size, int kind, bool fp8) { return of_four_waves(of(head_size, kind, fp8), kind); }
 };
 
 }  // namespace fovea::hip

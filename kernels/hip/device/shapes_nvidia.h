@@ -17,14 +17,7 @@ struct NvidiaShapes {
     s.tile_keys = wide && kind != kSmall ? 32 : 64;
     s.stages = 2;
     s.workgroups = wide ? 1 : 2;
-#ifdef FOVEA_DEVICE_HOST
-    // A layer without fp8_tiles.h.
-    if (fp8) {
-      s.tile_keys = kind == kLarge ? 32 : s.tile_keys;
-      s.stages = 2;
-      s.wide_tiles = 2;
-    }
-#else
+    s.narrow_tiles = true;
     if (fp8) {
       s.stages = 3;
       if (kind == kLarge && !wide) {
@@ -33,7 +26,6 @@ struct NvidiaShapes {
         s.workgroups = 1;
       }
     }
-#endif
     s.state_parts = 1;
     s.query_first = false;
     return s;

@@ -25,9 +25,10 @@ void list(const char* architecture, bool last) {
         const TileShape shape = f32 ? Shapes::of_f32(head_size, kind) : Shapes::of(head_size, kind, fp8);
         const TileSizes sizes = tile_sizes(shape, Shapes::kWaveSize, head_size, kind, fp8);
         std::printf("    \"%d_%s%s\": {\"threads\": %d, \"dynamic_lds\": %d, \"wave_rows\": %d, \"rows\": %d, \"key_waves\": %d, "
-                    "\"tile_keys\": %d, \"stages\": %d, \"workgroups\": %d, \"query_first\": %s},\n",
+                    "\"tile_keys\": %d, \"stages\": %d, \"workgroups\": %d, \"query_first\": %s, \"ahead\": %s},\n",
                     head_size, kKindNames[kind], kNumbersNames[numbers], sizes.threads, sizes.lds_bytes, shape.wave_rows, sizes.rows,
-                    shape.key_waves, shape.tile_keys, shape.stages, shape.workgroups, shape.query_first ? "true" : "false");
+                    shape.key_waves, shape.tile_keys, shape.stages, shape.workgroups, shape.query_first ? "true" : "false",
+                    shape.ahead ? "true" : "false");
       }
     }
   }
@@ -50,8 +51,8 @@ int main() {
   list<CdnaShapes>("gfx90a", false);
   list<CdnaShapes>("gfx942", false);
   list<Gfx950Shapes>("gfx950", false);
-  list<RdnaShapes>("gfx11", false);
-  list<RdnaShapes>("gfx12", true);
+  list<Rdna3Shapes>("gfx11", false);
+  list<Rdna4Shapes>("gfx12", true);
   std::printf("}\n");
   return 0;
 }

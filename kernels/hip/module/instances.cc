@@ -68,7 +68,8 @@ auto with_shapes(const char* architecture, F f) {
   if (strncmp(architecture, "sm_", 3) == 0) return f(NvidiaShapes());
   if (strncmp(architecture, "gfx95", 5) == 0) return f(Gfx950Shapes());
   if (strncmp(architecture, "gfx9", 4) == 0) return f(CdnaShapes());
-  return f(RdnaShapes());
+  if (strncmp(architecture, "gfx11", 5) == 0) return f(Rdna3Shapes());
+  return f(Rdna4Shapes());
 }
 
 }  // namespace

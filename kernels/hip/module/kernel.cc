@@ -213,7 +213,6 @@ int32_t launch_plan(const FoveaModuleContext& context, const FoveaModuleKernel& 
   p.async_error = batch.async_error;
   p.smallest_kind = kernel.smallest;
   p.large_rows = kernel.large_rows;
-  p.counters = p.plan.tickets;
   p.num_counters = static_cast<int32_t>(l.num_counters);
   p.batch_invariant = kernel.config.batch_invariant;
   for (int k = 0; k < kNumKinds; ++k) {

@@ -28,7 +28,7 @@ struct PlanKernel {
     }
     for (int i = 0; i < p.num_counters; i += kPlanThreads) {
       const Int at = wg.thread() + i;
-      global_store(p.counters + at, Int(0), at < p.num_counters);
+      global_store(p.plan.tickets + at, Int(0), at < p.num_counters);
     }
     const bool any_large = p.smallest_kind == kLarge || p.batch.max_query_len * p.layer.group > kMediumRows;
     if (p.batch.num_seqs <= kWaveSize && !any_large) {

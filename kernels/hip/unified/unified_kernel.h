@@ -88,6 +88,7 @@ struct UnifiedKernel {
   // What there is to do, and how many of a queue's items, the first ones, have a fixed workgroup. Read anew for each item:
   // between two of them every register is needed.
   struct Queues {
+    bool both;  // have items
     int medium;
     int items[kNumQueues];
     int fixed[kNumQueues];
@@ -98,9 +99,9 @@ struct UnifiedKernel {
     q.medium = p.plan.header->num_entries[kMedium] * heads;
     q.items[kFewRows] = q.medium + (Traits::kSmallest == kSmall ? p.plan.header->num_entries[kSmall] * heads : 0);
     q.items[kManyRows] = p.plan.header->num_entries[kLarge] * heads;
-    const bool both = q.items[kFewRows] > 0 && q.items[kManyRows] > 0;
-    q.fixed[kFewRows] = both ? (wg.num_x + kFewRowsShare - 1) / kFewRowsShare : wg.num_x;
-    q.fixed[kManyRows] = both ? wg.num_x - q.fixed[kFewRows] : wg.num_x;
+    q.both = q.items[kFewRows] > 0 && q.items[kManyRows] > 0;
+    q.fixed[kFewRows] = q.both ? (wg.num_x + kFewRowsShare - 1) / kFewRowsShare : wg.num_x;
+    q.fixed[kManyRows] = q.both ? wg.num_x - q.fixed[kFewRows] : wg.num_x;
     return q;
   }
 
@@ -109,8 +110,7 @@ struct UnifiedKernel {
     int ticket = kNoTicket;
     while (turn < kNumQueues) {
       const Queues q = queues();
-      const bool both = q.items[kFewRows] > 0 && q.items[kManyRows] > 0;
-      const int own = both ? (wg.x % kFewRowsShare == 0 ? kFewRows : kManyRows) : (q.items[kFewRows] > 0 ? kFewRows : kManyRows);
+      const int own = q.both ? (wg.x % kFewRowsShare == 0 ? kFewRows : kManyRows) : (q.items[kFewRows] > 0 ? kFewRows : kManyRows);
       const int queue = turn == 0 ? own : kNumQueues - 1 - own;
       const int items = q.items[queue], fixed = q.fixed[queue];
       const int drawn = uniform_max(items - fixed, 0);
@@ -120,7 +120,7 @@ struct UnifiedKernel {
         item = fixed + ticket;
       } else if (turn == 0) {
         const int place = wg.x / kFewRowsShare;
-        item = !both ? wg.x : own == kFewRows ? place : wg.x - place - 1;
+        item = !q.both ? wg.x : own == kFewRows ? place : wg.x - place - 1;
       } else if (drawn > 0) {
         ticket = hand_out(count_up(tickets));
         item = fixed + ticket;
@@ -143,7 +143,7 @@ struct UnifiedKernel {
       }
       if (drawn > 0) {
         ticket = hand_out(next);
-      } else if (both) {
+      } else if (q.both) {
         ++turn;
       } else {
         return;
