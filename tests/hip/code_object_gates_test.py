@@ -45,6 +45,22 @@ def without(is_it):
     return change
 
 
+def without_tile_loads(kernel):
+    kernel.loop[:] = [i for i in kernel.loop if code_objects.access(i.name) != ("global", 16)]
+
+
+def with_early_reads(kernel):
+    spans, _ = code_objects.basic_blocks(kernel.code)
+    inside = {i.address for i in kernel.loop}
+    for begin, end in reversed(spans):
+        loads = [n for n in range(begin, end) if code_objects.access(kernel.code[n].name) == ("global", 16)]
+        if loads and kernel.code[loads[-1]].address in inside:
+            register = max(code_objects.reads_and_writes(kernel.code[loads[-1]])[1])
+            read = Instruction(kernel.code[loads[-1]].address + 1, f"v_mov_b32_e32 v255, v{register}", None)
+            kernel.code.insert(loads[-1] + 1, read)
+            kernel.loop.append(read)
+
+
 BREAKS = (
     (noted("private_segment_fixed_size", 16), "16 bytes of scratch"),
     (noted("vgpr_spill_count", 3), "3 vector registers are spilled"),
@@ -65,8 +81,10 @@ BREAKS = (
     (in_loop("global_load_b32 v1, v[2:3], off"), "loads of [4] bytes in its loop"),
     (among_products("s_waitcnt vmcnt(3)"), "1 waits for loads among its products"),
     (among_products("s_wait_loadcnt_dscnt 0x0"), "1 waits for loads among its products"),
+    (with_early_reads, "instructions want a tile's loads before the barrier behind them"),
     (in_loop("s_waitcnt vmcnt(0) lgkmcnt(0)", "s_barrier"), "1 barriers in its loop wait for loads"),
     (in_loop("s_wait_loadcnt 0x0", "s_barrier_signal -1"), "1 barriers in its loop wait for loads"),
+    (without_tile_loads, "no block loads a tile at once"),
     (in_loop("global_inv scope:SCOPE_SE"), "a cache is thrown away in its loop"),
     (in_loop("buffer_gl0_inv"), "a cache is thrown away in its loop"),
     (in_loop("ds_read_u16 v1, v2"), "reads of LDS of less than a word in its loop"),

@@ -92,18 +92,76 @@ def within(code, spans):
     return [code[index] for index in sorted(inside)]
 
 
+def basic_blocks(code):
+    """Spans of indices into the code, and for each the numbers of those that may come next."""
+    place = {i.address: n for n, i in enumerate(code)}
+    begins = {0} | {place[i.target] for i in code if i.target in place}
+    begins |= {n + 1 for n, i in enumerate(code) if i.target is not None or i.name.startswith(("s_branch", "s_cbranch", "s_endpgm"))}
+    begins = sorted(n for n in begins if n < len(code))
+    number = {begin: block for block, begin in enumerate(begins)}
+    spans = list(zip(begins, begins[1:] + [len(code)]))
+    following = []
+    for block, (_, end) in enumerate(spans):
+        last = code[end - 1]
+        next_ones = {number[place[last.target]]} if last.target in place else set()
+        if not last.name.startswith(("s_branch", "s_endpgm")) and block + 1 < len(spans):
+            next_ones.add(block + 1)
+        following.append(next_ones)
+    return spans, following
+
+
+def strong_components(nodes, following):
+    """Sets of nodes each of which leads to all others of its set (Tarjan)."""
+    order, lowest, open_nodes, is_open, components = {}, {}, [], set(), []
+    for root in nodes:
+        if root in order:
+            continue
+        order[root] = lowest[root] = len(order)
+        open_nodes.append(root)
+        is_open.add(root)
+        walk = [(root, iter(following[root]))]
+        while walk:
+            node, rest = walk[-1]
+            child = next((c for c in rest if c in nodes), None)
+            if child is None:
+                walk.pop()
+                if walk:
+                    lowest[walk[-1][0]] = min(lowest[walk[-1][0]], lowest[node])
+                if lowest[node] == order[node]:
+                    component = set()
+                    while node not in component:
+                        component.add(open_nodes.pop())
+                    is_open -= component
+                    components.append(component)
+            elif child not in order:
+                order[child] = lowest[child] = len(order)
+                open_nodes.append(child)
+                is_open.add(child)
+                walk.append((child, iter(following[child])))
+            elif child in is_open:
+                lowest[node] = min(lowest[node], order[child])
+    return components
+
+
 def loop_over_keys(code):
-    """Instructions of the smallest loop with all products, or of the innermost ones with some: the compiler may lay one loop out as
-    several that overlap, or as one inside which it goes back for a part."""
-    products = [i.address for i in code if MATRIX.match(i.name)]
-    least = 1
-    if not products:
-        products = [i.address for i in code if MULTIPLY_ADD.match(i.name)]
-        least = len(products) // 4 + 1
-    spans = {(begin, end) for begin, end in backward_branches(code)
-             if bisect.bisect_right(products, end) - bisect.bisect_left(products, begin) >= least}
-    whole = [span for span in spans if products and span[0] <= products[0] and products[-1] <= span[1]]
-    return within(code, [min(whole, key=lambda span: span[1] - span[0])] if whole else innermost(spans))
+    """Instructions of the innermost loop that has most of the products, wherever the compiler laid them."""
+    if not code:
+        return []
+    spans, following = basic_blocks(code)
+    is_product = MATRIX if any(MATRIX.match(i.name) for i in code) else MULTIPLY_ADD
+    products = [sum(1 for i in code[begin:end] if is_product.match(i.name)) for begin, end in spans]
+    inside, most = set(range(len(spans))), 0
+    found = []
+    while True:
+        loops = [c for c in strong_components(inside, following) if len(c) > 1 or any(n in following[n] for n in c)]
+        loop = max(loops, key=lambda c: sum(products[n] for n in c), default=set())
+        count = sum(products[n] for n in loop)
+        if count == 0 or 2 * count < most:
+            return [i for block in sorted(found) for i in code[slice(*spans[block])]]
+        # What loops inside is found without the ways back to where this one is entered.
+        entries = {n for n in loop if any(n in following[other] for other in inside - loop)} or {min(loop)}
+        following = [ones - entries if block in loop else ones for block, ones in enumerate(following)]
+        found, inside, most = loop, loop, count
 
 
 def one_by_one_loops(code):
@@ -117,6 +175,28 @@ def one_by_one_loops(code):
             if any(i.name.startswith("v_cmp_eq") and picked & set(i.operands()) for i in inside):
                 spans.append(span)
     return spans
+
+
+def vector_registers(text):
+    """Numbers of those that a part of an instruction names."""
+    found = set()
+    for first, last, one in re.findall(r"\bv\[(\d+):(\d+)\]|\bv(\d+)\b", text):
+        found.update(range(int(first), int(last) + 1) if first else [int(one)])
+    return found
+
+
+def reads_and_writes(instruction):
+    """Vector registers, of each of two that are issued as one."""
+    read, written = set(), set()
+    for text in instruction.text.split(" :: "):
+        name, _, operands = text.strip().partition(" ")
+        target, _, rest = operands.partition(",")
+        if name.startswith(("ds_write", "ds_store", "global_store", "scratch_store", "v_cmp", "v_readlane", "v_readfirstlane")):
+            read |= vector_registers(operands)
+        else:
+            written |= vector_registers(target)
+            read |= vector_registers(rest)
+    return read, written
 
 
 @functools.lru_cache(maxsize=None)
