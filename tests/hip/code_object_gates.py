@@ -103,23 +103,25 @@ def waiting_products(loop):
     return sum(1 for i in loop[products[0]:products[-1]] if waits_for_loads(i)) if products else 0
 
 
-def tile_loads(entry, kernel):
+def is_tile_load(instruction):
+    return code_objects.access(instruction.name) == ("global", 16)
+
+
+def tile_loads(entry, kernel, spans):
     """Blocks that load all that a thread copies of a tile at once, as nearly all tiles are: the places of the loads by block."""
     tile, features = entry["tile"], entry["features"]
     element = 1 if features["fp8_cache"] else 4 if features["type"] == "f32" else 2
     all_loads = 2 * tile["tile_keys"] * features["head_size"] * element // 16 // entry["threads"]
     inside, found = {i.address for i in kernel.loop}, {}
-    for block, (begin, end) in enumerate(code_objects.basic_blocks(kernel.code)[0]):
-        loads = [n for n in range(begin, end)
-                 if code_objects.access(kernel.code[n].name) == ("global", 16) and kernel.code[n].address in inside]
+    for block, (begin, end) in enumerate(spans):
+        loads = [n for n in range(begin, end) if is_tile_load(kernel.code[n]) and kernel.code[n].address in inside]
         if len(loads) >= max(all_loads, 2):
             found[block] = loads
     return found
 
 
-def early_reads(kernel, block, loads):
+def early_reads(kernel, spans, following, block, loads):
     """Instructions that want the loads before the next barrier, behind which the products of the tile before are."""
-    spans, following = code_objects.basic_blocks(kernel.code)
     loaded = set().union(*(code_objects.reads_and_writes(kernel.code[n])[1] for n in loads))
     ways, seen, found = [(block, loads[-1] + 1, frozenset(loaded))], set(), set()
     while ways:
@@ -188,12 +190,15 @@ def loop_problems(entry, kernel):
         waits = waiting_products(kernel.loop)
         if waits != 0:
             yield f"{waits} waits for loads among its products"
-        # What many branches follow has ways through the code that no tile takes: the best block stands for all, of plain kernels.
-        reads = [early_reads(kernel, block, loads) for block, loads in tile_loads(entry, kernel).items()]
-        if not reads:
+        spans, following = code_objects.basic_blocks(kernel.code)
+        blocks = tile_loads(entry, kernel, spans)
+        if not blocks:
             yield "no block loads a tile at once"
-        elif min(reads) != 0 and not features["all_features"] and not features["fp8_cache"]:
-            yield f"{min(reads)} instructions want a tile's loads before the barrier behind them"
+        elif not features["all_features"] and not features["fp8_cache"]:
+            # What many branches follow has ways through the code that no tile takes: the best block stands for all, of plain kernels.
+            reads = min(early_reads(kernel, spans, following, block, loads) for block, loads in blocks.items())
+            if reads != 0:
+                yield f"{reads} instructions want a tile's loads before the barrier behind them"
         waits = waiting_barriers(kernel.loop)
         if waits != 0:
             yield f"{waits} barriers in its loop wait for loads"

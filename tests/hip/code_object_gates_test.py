@@ -46,14 +46,14 @@ def without(is_it):
 
 
 def without_tile_loads(kernel):
-    kernel.loop[:] = [i for i in kernel.loop if code_objects.access(i.name) != ("global", 16)]
+    kernel.loop[:] = [i for i in kernel.loop if not gates.is_tile_load(i)]
 
 
 def with_early_reads(kernel):
     spans, _ = code_objects.basic_blocks(kernel.code)
     inside = {i.address for i in kernel.loop}
     for begin, end in reversed(spans):
-        loads = [n for n in range(begin, end) if code_objects.access(kernel.code[n].name) == ("global", 16)]
+        loads = [n for n in range(begin, end) if gates.is_tile_load(kernel.code[n])]
         if loads and kernel.code[loads[-1]].address in inside:
             register = max(code_objects.reads_and_writes(kernel.code[loads[-1]])[1])
             read = Instruction(kernel.code[loads[-1]].address + 1, f"v_mov_b32_e32 v255, v{register}", None)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # nvidia_sources.sh FOLDER: the GPU sources with NVIDIA's compiler, on a machine without its GPU.
 #
-# Compiles the module's host side and one source of each kind of kernels for sm_80 and sm_90a, warnings and spilled registers of
-# Hopper's kernels being failures. A compiler that is not installed is put into FOLDER by pip. The last line is
+# Compiles the module's host side and one source of each kind of kernels for sm_80 and sm_90a; warnings and spilled registers are
+# failures. A compiler that is not installed is put into FOLDER by pip. The last line is
 # "N passed, M failed, K skipped".
 set -uo pipefail
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
