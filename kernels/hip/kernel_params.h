@@ -68,8 +68,9 @@ struct Layer {
   float softcap;         // 0: off
 };
 
-// The work of one workgroup of the grid's x: packed rows [row_begin, row_begin + rows of the kernel) of a sequence against
-// the keys [kv_begin, kv_end), for the KV head that is the grid's y.
+// The work of one workgroup: packed rows [row_begin, row_begin + rows of the kernel) of a sequence against the keys
+// [kv_begin, kv_end) of a KV head. Grids: of kLarge (entries, num_kv_heads), of the others (entries * num_kv_heads), the heads of
+// an entry side by side.
 struct WorkEntry {
   int32_t seq;          // -1 - seq: the sequence is invalid, its rows become NaN
   int32_t row_begin;

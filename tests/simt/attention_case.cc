@@ -488,8 +488,9 @@ void AttentionProblem::run_kinds(uint64_t seed, bool deliver_at_wait) {
     params_.kind = kind;
     Launch launch;
     launch.kernel = kind == kSmall ? "small" : kind == kMedium ? "medium" : "large";
-    launch.grid_x = header.num_entries[kind] + 1;
-    launch.grid_y = case_.num_kv_heads;
+    const int entries = std::min(header.num_entries[kind] + 1, plan_->params.plan.capacity[kind]);
+    launch.grid_x = kind == kLarge ? entries : entries * case_.num_kv_heads;
+    launch.grid_y = kind == kLarge ? case_.num_kv_heads : 1;
     launch.num_threads = tile->num_threads;
     launch.lds_bytes = tile->lds_bytes;
     launch.seed = seed + 100 + static_cast<uint64_t>(kind);
@@ -500,6 +501,7 @@ void AttentionProblem::run_kinds(uint64_t seed, bool deliver_at_wait) {
     if (kind == kLarge || header.num_groups[kind] == 0) continue;
     launch.kernel = "split merge";
     launch.grid_x = header.num_groups[kind] + 1;
+    launch.grid_y = case_.num_kv_heads;
     launch.grid_z = (std::min(rows_of_kind(kind), params_.batch.max_query_len * params_.layer.group) + kMergeRows - 1) / kMergeRows;
     launch.num_threads = kMergeThreads;
     launch.lds_bytes = 0;

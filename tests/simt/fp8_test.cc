@@ -19,6 +19,21 @@ TEST(Fp8Cache, flavours) {
   }
 }
 
+// Queries may be larger, or smaller, than any number of the type that they are multiplied in.
+TEST(Fp8Cache, range_of_queries) {
+  AttentionCase c;
+  c.sequences = kMixed;
+  c.kv_scales = true;
+  c.dense = true;
+  for (const float factor : {1e30f, 1e6f, 1e-6f, 1e-30f}) {
+    c.query_factor = factor;
+    for (const DataType type : {DataType::kE4M3FN, DataType::kE5M2}) {
+      c.cache_type = type;
+      check_case(c);
+    }
+  }
+}
+
 TEST(Fp8Cache, vectorized) {
   AttentionCase c;
   c.sequences = kMixed;

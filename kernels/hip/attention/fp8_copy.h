@@ -21,25 +21,27 @@ struct Fp8Copy {
     return order == kFp8Rows ? remainder<kRowPieces>(index) : quotient<16>(index);
   }
 
-  // Rows of fp8 in the order of Fp8Tile that are all wanted and fill their pieces, for all of a tile: place(g) is where its g-th 16
-  // keys lie, in bytes from `from`.
-  template <class Place>
-  static FOVEA_DEVICE void whole_tile(const Workgroup& wg, const char* from, int stride, int stage, Place place) {
+  // Rows of fp8 in the order of Fp8Tile that fill their pieces, for all of a tile: place(g) is where its g-th 16 keys lie, in bytes
+  // from `from`. kWhole: all keys are wanted, else those in [first, last) of the tile; the others become zeros and are not read.
+  template <bool kWhole, class Place>
+  static FOVEA_DEVICE void tile(const Workgroup& wg, const char* from, int stride, int stage, Place place, int first, int last) {
     Pointer base[kCopies];
-    Int to[kCopies];
+    Int to[kCopies], key[kCopies];
 #pragma unroll
     for (int c = 0; c < kCopies; ++c) {
       const Int index = index_of(wg, c);
       const Int row = quotient<kRowPieces>(index), piece = remainder<kRowPieces>(index);
       base[c] = opaque(from + to_long(row * stride + piece * 16));
       to[c] = swizzled<kRowPieces>(row, piece) + stage;
+      key[c] = row - first;
     }
 #pragma unroll
     for (int g = 0; g < kTileKeys / 16; ++g) {
       const uint64_t offset = place(g);
 #pragma unroll
       for (int c = 0; c < kCopies; ++c) {
-        copy_async16<kExact>(wg, index_of(wg, c) < kHeadSize, to[c] + g * 16 * kHeadSize, base[c] + offset, Bool(true));
+        const Bool load = kWhole ? Bool(true) : as_uint(key[c] + g * 16) < static_cast<uint32_t>(last - first);
+        copy_async16<kExact>(wg, index_of(wg, c) < kHeadSize, to[c] + g * 16 * kHeadSize, base[c] + offset, load);
       }
     }
   }

@@ -36,7 +36,9 @@ struct TileTraits {
   static constexpr int kKeyWaves = kShape.key_waves;
   static constexpr int kTileKeys = kShape.tile_keys;
   static constexpr int kStages = kShape.stages;
-  static constexpr int kThreads = kSizes.threads;
+  static constexpr int kThreads = kSizes.compute_threads;
+  static constexpr int kAllThreads = kSizes.threads;  // with the copy waves
+  static constexpr int kCopyWaves = kShape.copy_waves;
   static constexpr int kWorkgroupsPerUnit = kShape.workgroups;
   static constexpr bool kQueryFirst = kShape.query_first;
   static constexpr bool kAsync = kShape.async;
@@ -90,7 +92,10 @@ struct TileLoader {
   using Layout = typename Products::Layout;
   static constexpr bool kFp8 = Traits::kFp8;
 #if FOVEA_HAS_ASYNC_COPIES
-  using Copy = TileCopy<Layout, kPieces, kTileKeys, kThreads, kElementBytes>;
+  // Copies of the waves that bring tiles.
+  static constexpr int kCopyThreads = Traits::kCopyWaves > 0 ? Traits::kCopyWaves * kWaveSize : kThreads;
+  using Copy = TileCopy<Layout, kPieces, kTileKeys, kCopyThreads, kElementBytes>;
+  using Hide = TileCopy<Layout, kPieces, kTileKeys, kThreads, kElementBytes>;
   using Narrow = Fp8Copy<Type, kHeadSize, kTileKeys, kThreads>;
   using Fp8Ops = Fp8Tile<Type, kHeadSize, Traits::kWaveRows, kWaveKeys>;
   using Blocks = LaneBlocks<kSixteens>;
@@ -139,6 +144,7 @@ struct TileLoader {
   FOVEA_DEVICE static int value_place(int tile) { return key_place(tile) + Traits::kTileBytes; }
   FOVEA_DEVICE static int key_stage(int stage) { return Traits::kTilesAt + stage * 2 * Traits::kStageBytes; }
   FOVEA_DEVICE static int value_stage(int stage) { return key_stage(stage) + Traits::kStageBytes; }
+  FOVEA_DEVICE static int stage_barrier(int stage, StageBarrier what) { return Traits::kSizes.barriers_at + (stage * kStageBarriers + what) * 8; }
 
   FOVEA_DEVICE bool has_ranges() const {
     return kFeatures && !Traits::kUnified && p.layer.prefix_ranges != PrefixRanges::kNone;
@@ -200,13 +206,13 @@ struct TileLoader {
   }
 
 #if FOVEA_HAS_ASYNC_COPIES
-  // Starts the copies of tile i.
+  // Starts the copies of tile i, or of its keys or its values.
+  template <bool kKeys = true, bool kValues = true>
   FOVEA_DEVICE void issue(int i, int stage, const Blocks& blocks) const {
     const Layer& layer = p.layer;
     const int begin = tile_begin(i), end = tile_end(i);
     const int key_bytes = layer.head_size * kElementBytes, value_bytes = layer.head_size_v * kElementBytes;
     const bool dense = i >= context_tiles;
-    if (kFp8 && dense) return;  // move_dense does it
     const int key_row = static_cast<int>(dense ? p.key.row_stride : p.key_cache.row_stride);
     const int value_row = static_cast<int>(dense ? p.value.row_stride : p.value_cache.row_stride);
     const char* key_base = dense ? p.key.data + kv_head * p.key.head_stride : p.key_cache.data + kv_head * p.key_cache.head_stride;
@@ -218,18 +224,13 @@ struct TileLoader {
     // Nearly all tiles: every key is wanted and every row fills its pieces.
     const bool whole = !has_ranges() && begin >= needed.base.begin && end == begin + kTileKeys && layer.head_size == kHeadSize &&
                        layer.head_size_v == kHeadSize && (dense || !vectorized());
-    if (whole && p.far_rows == 0 && (!kFp8 || p.narrow_rows == 0)) {
+    if (whole && p.far_rows == 0) {
       const Uint places = dense ? Blocks::places_of_rows(here, s.first_token + (begin - s.context_len), p.key, p.value)
                                 : blocks.places(here, p.key_cache, p.value_cache);
       const auto key = [&](int g) { return Blocks::key_offset(places, g); };
       const auto value = [&](int g) { return Blocks::value_offset(places, g); };
-      if constexpr (kFp8) {
-        Narrow::whole_tile(here, key_base, key_row, key_stage(stage), key);
-        Narrow::whole_tile(here, value_base, value_row, value_stage(stage), value);
-      } else {
-        Copy::whole_tile(here, key_base, key_row, key_stage(stage), key);
-        Copy::whole_tile(here, value_base, value_row, value_stage(stage), value);
-      }
+      if constexpr (kKeys) Copy::whole_tile(here, key_base, key_row, key_place(stage), key);
+      if constexpr (kValues) Copy::whole_tile(here, value_base, value_row, value_place(stage), value);
       return;
     }
 #pragma unroll
@@ -248,35 +249,73 @@ struct TileLoader {
         v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row));
         if (block < 0) last = 0;
       }
-      if constexpr (kFp8) {
-        const auto load = [&](Int row) {
-          return has_ranges() ? (row < last) & wanted(row + t, end) : (row >= first) & (row < last);
-        };
-        // Those hidden among sixteen keys of an element are left out one by one.
-        const auto load_value = [&](Int row) {
-          return (row < last) & (has_ranges() ? wanted(row + t, end) : row >= first);
-        };
-        if (vectorized()) {
-          Narrow::issue_rows(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
-                             key_stage(stage), g, last > 0, load);
-          Narrow::issue_rows(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
-                             value_stage(stage), g, last > 0, load_value);
-        } else {
-          Narrow::issue_rows(here, kFp8Rows, k, key_row, layer.head_size, p.narrow_rows != 0, key_stage(stage), g, last > 0, load);
-          Narrow::issue_rows(here, kFp8Rows, v, value_row, layer.head_size_v, p.narrow_rows != 0, value_stage(stage), g, last > 0, load);
-        }
-      } else if (!dense && vectorized()) {
+      if (!dense && vectorized()) {
         if (has_ranges()) first = 0;
-        Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
-        Copy::vectorized_values(here, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g, last);
+        if constexpr (kKeys) Copy::vectorized_keys(here, k, static_cast<int>(p.key_cache.group_stride), key_bytes, key_place(stage), g, first, last);
+        if constexpr (kValues) Copy::vectorized_values(here, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, value_place(stage), g, last);
       } else if (has_ranges()) {
         const auto load = [&](Int row) { return (row < last) & wanted(row + t, end); };
-        Copy::some_rows(here, k, key_row, key_bytes, key_place(stage), g, load);
-        Copy::some_rows(here, v, value_row, value_bytes, value_place(stage), g, load);
+        if constexpr (kKeys) Copy::some_rows(here, k, key_row, key_bytes, key_place(stage), g, load);
+        if constexpr (kValues) Copy::some_rows(here, v, value_row, value_bytes, value_place(stage), g, load);
       } else {
-        Copy::rows(here, k, key_row, key_bytes, key_place(stage), g, first, last);
-        Copy::rows(here, v, value_row, value_bytes, value_place(stage), g, first, last);
+        if constexpr (kKeys) Copy::rows(here, k, key_row, key_bytes, key_place(stage), g, first, last);
+        if constexpr (kValues) Copy::rows(here, v, value_row, value_bytes, value_place(stage), g, first, last);
       }
+    }
+  }
+
+  // Whether the rows of an fp8 cache fill their pieces, as nearly all do.
+  FOVEA_DEVICE bool plain_fp8() const {
+    return !has_ranges() && !vectorized() && p.layer.head_size == kHeadSize && p.layer.head_size_v == kHeadSize && p.far_rows == 0 &&
+           p.narrow_rows == 0;
+  }
+  // Starts the copies of tile i of an fp8 cache. kPlain: as above.
+  template <bool kPlain>
+  FOVEA_DEVICE void issue_fp8(int i, int stage, const Blocks& blocks) const {
+    const int key_row = static_cast<int>(p.key_cache.row_stride), value_row = static_cast<int>(p.value_cache.row_stride);
+    const char* key_base = p.key_cache.data + kv_head * p.key_cache.head_stride;
+    const char* value_base = p.value_cache.data + kv_head * p.value_cache.head_stride;
+    Workgroup here = wg;
+    here.lane = opaque(wg.lane);  // as for issue
+    if constexpr (kPlain) {
+      const Uint places = blocks.places(here, p.key_cache, p.value_cache);
+      const auto key = [&](int g) { return Blocks::key_offset(places, g); };
+      const auto value = [&](int g) { return Blocks::value_offset(places, g); };
+      const int first = uniform_max(needed.base.begin - tile_begin(i), 0), last = tile_end(i) - tile_begin(i);
+      if (first == 0 && last == kTileKeys) {
+        Narrow::template tile<true>(here, key_base, key_row, key_stage(stage), key, first, last);
+        Narrow::template tile<true>(here, value_base, value_row, value_stage(stage), value, first, last);
+      } else {
+        Narrow::template tile<false>(here, key_base, key_row, key_stage(stage), key, first, last);
+        Narrow::template tile<false>(here, value_base, value_row, value_stage(stage), value, first, last);
+      }
+    } else {
+#pragma unroll
+      for (int g = 0; g < kSixteens; ++g) {
+        const int block = blocks.id_of(g), within = blocks.within_of(g);
+        const char* k = key_base + (wide(block, static_cast<uint32_t>(p.key_cache.block_stride)) + wide(within, key_row));
+        const char* v = value_base + (wide(block, static_cast<uint32_t>(p.value_cache.block_stride)) + wide(within, value_row));
+        issue_fp8_sixteen(here, i, stage, g, k, v, block >= 0);
+      }
+    }
+  }
+  // The g-th 16 keys, which lie at k and v. known: their block is.
+  FOVEA_DEVICE void issue_fp8_sixteen(const Workgroup& here, int i, int stage, int g, const char* k, const char* v, bool known) const {
+    const Layer& layer = p.layer;
+    const int end = tile_end(i), t = tile_begin(i) + g * 16;
+    const int first = needed.base.begin - t, last = known ? end - t : 0;
+    const auto load = [&](Int row) { return (row < last) & (has_ranges() ? wanted(row + t, end) : row >= first); };
+    if (vectorized()) {
+      Narrow::issue_rows(here, kFp8VectorizedKeys, k, static_cast<int>(p.key_cache.group_stride), layer.head_size, false,
+                         key_stage(stage), g, last > 0, load);
+      // Those hidden among sixteen keys of an element are left out one by one.
+      Narrow::issue_rows(here, kFp8VectorizedValues, v, static_cast<int>(p.value_cache.group_stride), layer.head_size_v, false,
+                         value_stage(stage), g, last > 0, load);
+    } else {
+      Narrow::issue_rows(here, kFp8Rows, k, static_cast<int>(p.key_cache.row_stride), layer.head_size, p.narrow_rows != 0,
+                         key_stage(stage), g, last > 0, load);
+      Narrow::issue_rows(here, kFp8Rows, v, static_cast<int>(p.value_cache.row_stride), layer.head_size_v, p.narrow_rows != 0,
+                         value_stage(stage), g, last > 0, load);
     }
   }
 
@@ -477,37 +516,67 @@ struct TileLoader {
 #endif
 
   FOVEA_DEVICE void copy_query() const {
-    const Layer& layer = p.layer;
-    [[maybe_unused]] const bool narrow = layer.query_type != DataType::kF16 && layer.query_type != DataType::kBF16;
+    const bool narrow = narrow_query();
 #pragma unroll 1
     for (int i = 0; i < kRows * kPieces; i += kThreads) {
-      const Int index = wg.thread() + i;
-      const Int row = quotient<kPieces>(index), piece = remainder<kPieces>(index);
-      const Int packed = row + entry.row_begin;
-      const Int token = packed / layer.group + s.first_token, head = packed % layer.group + kv_head * layer.group;
-      const Long offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
-      const Bool exists = (row < rows) & (piece * (16 / kElementBytes) < layer.head_size);
-      const Int to = Layout::query(row, piece);
-      const Bool here = index < kRows * kPieces;
-#if FOVEA_HAS_ASYNC_COPIES
-      if constexpr (kFp8) {
-        const Quad q = narrow ? widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists)
-                              : global_load_quad(p.query.data + (offset + to_long(piece * 16)), exists);
-        store_permuted(wg, [&](Int at) { return Layout::query(row, at); }, piece, q, here);
-        continue;
-      }
-#endif
+      const QueryPiece q = query_piece(i);
+      const Int to = Layout::query(q.row, q.piece);
       const auto copy = [&] {
-        copy_async16<kRows * kPieces % kThreads == 0>(wg, here, to, p.query.data + (offset + to_long(piece * 16)), exists);
+        copy_async16<kRows * kPieces % kThreads == 0>(wg, q.here, to, p.query.data + (q.offset + to_long(q.piece * 16)), q.exists);
       };
       if constexpr (kElementBytes == 4) {
         copy();
       } else if (narrow) {
-        lds_store_quad(wg, to, widen_fp8(p.query.data + (offset + to_long(piece * 8)), exists), here);
+        lds_store_quad(wg, to, widen_fp8(p.query.data + (q.offset + to_long(q.piece * 8)), q.exists), q.here);
       } else {
         copy();
       }
     }
+  }
+#if FOVEA_HAS_ASYNC_COPIES
+  // The same in the order of fp8 tiles. A few loads at a time take one way to memory.
+  FOVEA_DEVICE void move_query() const {
+    const bool narrow = narrow_query();
+    constexpr int kCount = (kRows * kPieces + kThreads - 1) / kThreads, kAtOnce = kCount < 4 ? kCount : 4;
+#pragma unroll 1
+    for (int i = 0; i < kRows * kPieces; i += kAtOnce * kThreads) {
+      Quad pieces[kAtOnce];
+#pragma unroll
+      for (int n = 0; n < kAtOnce; ++n) {
+        const QueryPiece q = query_piece(i + n * kThreads);
+        pieces[n] = narrow ? widen_fp8(p.query.data + (q.offset + to_long(q.piece * 8)), q.exists)
+                           : global_load_quad(p.query.data + (q.offset + to_long(q.piece * 16)), q.exists);
+      }
+#pragma unroll
+      for (int n = 0; n < kAtOnce; ++n) {
+        const QueryPiece q = query_piece(i + n * kThreads);
+        store_permuted(wg, [&](Int at) { return Layout::query(q.row, at); }, q.piece, pieces[n], q.here);
+      }
+    }
+  }
+#endif
+
+  // What a thread copies of the queries, beginning with thread 0's piece `index`.
+  struct QueryPiece {
+    Int row, piece;
+    Long offset;  // of the row, in bytes
+    Bool here;    // in the tile
+    Bool exists;
+  };
+  FOVEA_DEVICE QueryPiece query_piece(int index) const {
+    QueryPiece q;
+    const Int own = wg.thread() + index;
+    q.row = quotient<kPieces>(own);
+    q.piece = remainder<kPieces>(own);
+    const Int packed = q.row + entry.row_begin;
+    const Int token = packed / p.layer.group + s.first_token, head = packed % p.layer.group + kv_head * p.layer.group;
+    q.offset = to_long(token) * p.query.row_stride + to_long(head) * p.query.head_stride;
+    q.here = own < kRows * kPieces;
+    q.exists = (q.row < rows) & (q.piece * (16 / kElementBytes) < p.layer.head_size);
+    return q;
+  }
+  FOVEA_DEVICE bool narrow_query() const {
+    return kElementBytes == 2 && p.layer.query_type != DataType::kF16 && p.layer.query_type != DataType::kBF16;
   }
 
   // Eight elements of an fp8 query; zeros where there are none.

@@ -25,7 +25,13 @@ FOVEA_DEVICE void combine(RowState& a, const RowState& b, Float& scale, Float& o
   a.max = max;
 }
 
-// Four values of a packed row: head, token and element are lane values.
+// Where the output of packed rows goes.
+struct RowPlace {
+  Int token;  // of the batch
+  Int head;
+};
+
+// Writes packed rows of one sequence and KV head.
 struct RowWriter {
   const ForwardParams& p;
   const Sequence& s;
@@ -36,28 +42,42 @@ struct RowWriter {
     output_factor = p.output_scale != nullptr ? *p.output_scale : 1.0f;
   }
 
-  // Writes v / sum at [element, element + 4) of packed row `row`, and its log-sum-exp where element is 0.
-  FOVEA_DEVICE void write(Int row, Int element, RowState state, Float (&v)[4], Bool mask) const {
-    const Int head = row % p.layer.group + kv_head * p.layer.group;
-    const Int token = row / p.layer.group + s.first_token;
+  FOVEA_DEVICE RowPlace place(Int row) const {
+    return {row / p.layer.group + s.first_token, row % p.layer.group + kv_head * p.layer.group};
+  }
+
+  // Writes the log-sum-exp of a row, and returns what its values are to be multiplied with. empty: it saw nothing, its values are 0.
+  FOVEA_DEVICE Float finish(const RowPlace& at, RowState state, Bool& empty, Bool mask, Bool lse_mask) const {
     Float scale = Float(1.0f);
     if (p.sinks != nullptr) {
-      const RowState sink = {global_load(p.sinks + head, mask, 0.0f) * kLog2E, Float(1.0f)};
+      const RowState sink = {global_load(p.sinks + at.head, mask, 0.0f) * kLog2E, Float(1.0f)};
       const RowState effective = {sink.max, select(sink.max == -INFINITY, Float(0.0f), sink.sum)};
       Float unused;
       combine(state, effective, scale, unused);
     }
-    const Bool empty = state.sum == 0.0f;
-    const Float factor = select(empty, Float(0.0f), scale / state.sum);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) v[i] = select(empty, Float(0.0f), v[i] * factor);
-    char* base = p.output.data;
-    const Long offset = to_long(token) * p.output.row_stride + to_long(head) * p.output.head_stride;
-    store_elements(base + offset, element, p.output_type, output_factor, v, mask);
+    empty = state.sum == 0.0f;
     if (p.lse != nullptr) {
       const Float lse = select(empty, Float(-INFINITY), (state.max + log2_of(state.sum)) * kLn2);
-      global_store(p.lse + (to_long(token) * p.lse_row_stride + to_long(head) * p.lse_head_stride), lse, mask & (element == 0));
+      global_store(p.lse + (to_long(at.token) * p.lse_row_stride + to_long(at.head) * p.lse_head_stride), lse, lse_mask);
     }
+    return select(empty, Float(0.0f), scale / state.sum);
+  }
+
+  // Writes v at [element, element + 4) of a row.
+  FOVEA_DEVICE void store(const RowPlace& at, Int element, const Float (&v)[4], Bool mask) const {
+    char* base = p.output.data;
+    const Long offset = to_long(at.token) * p.output.row_stride + to_long(at.head) * p.output.head_stride;
+    store_elements(base + offset, element, p.output_type, output_factor, v, mask);
+  }
+
+  // All of it for v / sum of packed row `row`; its log-sum-exp where element is 0.
+  FOVEA_DEVICE void write(Int row, Int element, RowState state, Float (&v)[4], Bool mask) const {
+    const RowPlace at = place(row);
+    Bool empty;
+    const Float factor = finish(at, state, empty, mask, mask & (element == 0));
+#pragma unroll
+    for (int i = 0; i < 4; ++i) v[i] = select(empty, Float(0.0f), v[i] * factor);
+    store(at, element, v, mask);
   }
 };
 

@@ -15,6 +15,10 @@
 
 namespace fovea::hip::nvidia {
 
+inline constexpr int kWarpgroup = 128;  // threads
+// Registers of a thread where one warpgroup copies for two that compute.
+inline constexpr int kCopyRegisters = 56, kComputeRegisters = 224;
+
 // Byte offset of a 16-byte piece in a tile of kRows rows.
 template <int kRows>
 FOVEA_DEVICE Int in_panels(Int row, Int piece) {
@@ -54,6 +58,51 @@ FOVEA_DEVICE void publish_to_products() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
 }
+
+// Barriers in shared memory, of 8 bytes each at byte `at`. They count arrivals, and turn over when all are there: then whoever waits
+// for that turn, the first of which has parity 0, goes on.
+FOVEA_DEVICE void barrier_init(const Workgroup& wg, int at, int arrivals) {
+#if FOVEA_HAS_WGMMA
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(wg.lds + at), "r"(arrivals) : "memory");
+#endif
+}
+FOVEA_DEVICE void barrier_arrive(const Workgroup& wg, int at) {
+#if FOVEA_HAS_WGMMA
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(wg.lds + at) : "memory");
+#endif
+}
+// Arrives by itself when the copies that this thread has started are done.
+FOVEA_DEVICE void barrier_arrive_when_copied(const Workgroup& wg, int at) {
+#if FOVEA_HAS_WGMMA
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(wg.lds + at) : "memory");
+#endif
+}
+FOVEA_DEVICE void barrier_wait(const Workgroup& wg, int at, int parity) {
+#if FOVEA_HAS_WGMMA
+  uint32_t done;
+  do {
+    asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+                 : "=r"(done)
+                 : "r"(wg.lds + at), "r"(parity)
+                 : "memory");
+  } while (done == 0);
+#endif
+}
+
+// A warpgroup gives registers back, or takes those that others gave.
+template <int kCount>
+FOVEA_DEVICE void registers_shrink() {
+#if FOVEA_HAS_WGMMA
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
+#endif
+}
+template <int kCount>
+FOVEA_DEVICE void registers_grow() {
+#if FOVEA_HAS_WGMMA
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
+#endif
+}
+
 // Values that products write may not be moved across.
 template <int kCount>
 FOVEA_DEVICE void keep_in_place(Float (&v)[kCount][4]) {

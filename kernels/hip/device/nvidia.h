@@ -122,9 +122,16 @@ struct Workgroup {
   int wave;        // the wave's place in the workgroup
   Int lane;
   uint32_t lds;    // address of its shared memory
+  int sharers;     // threads that meet at barriers, the first ones; 0: all
 
   FOVEA_DEVICE Int thread() const { return wave * kWaveSize + lane; }
-  FOVEA_DEVICE void barrier() const { __syncthreads(); }
+  FOVEA_DEVICE void barrier() const {
+    if (sharers == 0) {
+      __syncthreads();
+    } else {
+      asm volatile("bar.sync 1, %0;" ::"r"(sharers) : "memory");
+    }
+  }
 };
 
 FOVEA_DEVICE Workgroup this_workgroup(void* lds) {
@@ -136,6 +143,7 @@ FOVEA_DEVICE Workgroup this_workgroup(void* lds) {
   wg.wave = __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / kWaveSize, 0);
   wg.lane = static_cast<int>(threadIdx.x) % kWaveSize;
   wg.lds = static_cast<uint32_t>(__cvta_generic_to_shared(lds));
+  wg.sharers = 0;
   return wg;
 }
 

@@ -15,21 +15,27 @@ struct TileShape {
   int state_parts;   // states go through shared memory in this many parts: of the rows, beyond whole waves of the elements
   bool query_first;  // queries are in registers before the first tile is copied, and tiles take their place
   bool async;        // products run while waves do other things: a loop of its own
+  int copy_waves;    // besides those that compute: they bring the tiles (of async only)
   bool narrow_tiles;      // an fp8 cache's tiles are fp8 in shared memory too; else they are widened on their way
   int element_bytes = 2;  // of queries, and of keys and values in tiles
   bool ahead = true;      // without asynchronous copies: registers hold the next tile while one is computed
 };
+
+// Of a stage: whether its keys and its values have arrived, and whether they were read.
+enum StageBarrier : int { kKeysArrived, kValuesArrived, kKeysRead, kValuesRead, kStageBarriers };
 
 constexpr int rows_of_kind(int kind) { return kind == kSmall ? kSmallRows : kind == kMedium ? kMediumRows : kLargeRows; }
 
 // Bytes of shared memory and what else follows from a shape.
 struct TileSizes {
   int threads;
+  int compute_threads;  // without the copy waves
   int rows;           // that a workgroup computes at once
   int query_bytes;
   int tile_bytes;     // keys or values of one tile
   int stage_bytes;    // the same where it is fp8
   int tiles_at;       // offset of the first tile
+  int barriers_at;    // of those between copy waves and the others, if there are any
   int state_stride;   // floats of a row's sums
   int state_rows;     // of one part
   int element_parts;  // into which a part's rows are cut
@@ -41,7 +47,8 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   const int kind_rows = rows_of_kind(kind);
   const int rows = shape.most_rows != 0 && shape.most_rows < kind_rows ? shape.most_rows : kind_rows;
   s.rows = rows;
-  s.threads = rows / shape.wave_rows * shape.key_waves * wave_size;
+  s.compute_threads = rows / shape.wave_rows * shape.key_waves * wave_size;
+  s.threads = s.compute_threads + shape.copy_waves * wave_size;
   s.query_bytes = rows * head_size * shape.element_bytes;
   s.tile_bytes = shape.tile_keys * head_size * shape.element_bytes;
   s.tiles_at = shape.query_first ? 0 : s.query_bytes;
@@ -53,6 +60,8 @@ constexpr TileSizes tile_sizes(const TileShape& shape, int wave_size, int head_s
   const int state_bytes = shape.key_waves * s.state_rows * (s.state_stride + 2) * 4;
   if (s.lds_bytes < s.query_bytes) s.lds_bytes = s.query_bytes;
   if (s.lds_bytes < state_bytes) s.lds_bytes = state_bytes;
+  s.barriers_at = s.lds_bytes;
+  if (shape.copy_waves > 0) s.lds_bytes += shape.stages * kStageBarriers * 8;
   return s;
 }
 

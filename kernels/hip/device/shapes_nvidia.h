@@ -60,7 +60,7 @@ struct NvidiaShapes {
   }
 };
 
-// Hopper: many rows by wgmma, in two warpgroups of 64 rows, of which registers hold one workgroup only.
+// Hopper: many rows by wgmma, in two warpgroups of 64 rows and one that copies for them, of which registers hold one workgroup only.
 struct HopperShapes {
   static constexpr int kWaveSize = 32;
 
@@ -75,6 +75,7 @@ struct HopperShapes {
     }
     if (kind == kLarge && !fp8 && (head_size == 64 || head_size == 128)) {
       s.async = true;
+      s.copy_waves = 4;
       s.wave_rows = 16;
       s.tile_keys = 128;
       s.stages = 3;

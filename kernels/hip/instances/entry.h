@@ -48,7 +48,7 @@
   fovea::hip::TileTraits<fovea::hip::device::TYPE, HEAD_SIZE, fovea::hip::KIND, FP8, FEATURES>
 
 #define FOVEA_TILE_KERNEL(NAME, TYPE, HEAD_SIZE, KIND, FP8, FEATURES)                                              \
-  FOVEA_KERNEL(NAME, fovea::hip::ForwardParams, (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kThreads), \
+  FOVEA_KERNEL(NAME, fovea::hip::ForwardParams, (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kAllThreads), \
                (FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)::kWorkgroupsPerUnit),                      \
                fovea::hip::TileKernel<FOVEA_TILE_TRAITS(TYPE, HEAD_SIZE, KIND, FP8, FEATURES)>)
 

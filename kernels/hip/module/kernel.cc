@@ -242,7 +242,8 @@ int32_t launch_kinds(const FoveaModuleKernel& kernel, const Layout& l, int64_t m
     if (!l.launched[k]) continue;
     p.kind = k;
     const LaunchShape& attention = kernel.attention[k];
-    FOVEA_HIP_CHECK(launch(attention.function, dim3(static_cast<unsigned>(l.capacity[k]), kv_heads), attention.threads,
+    const auto entries = static_cast<unsigned>(l.capacity[k]);
+    FOVEA_HIP_CHECK(launch(attention.function, k == kLarge ? dim3(entries, kv_heads) : dim3(entries * kv_heads), attention.threads,
                            attention.lds_bytes, p, stream, message));
     if (k == kLarge || l.groups[k] == 0) continue;
     const LaunchShape merge = split_merge_kernel();

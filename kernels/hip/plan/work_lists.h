@@ -230,6 +230,7 @@ struct WorkLists : PlanInput, WorkListLds {
         lds_store_quad(wg, Int(at + kMaxWaves * kMaxRounds * 4), quad_of(longest[k]), wg.lane == 0);
       }
       barrier();
+      if (own() >= p.batch.num_seqs) return;  // the rest is for waves with sequences, and not to be slowed down by others
 #pragma unroll
       for (int k = 0; k < kSplitKinds; ++k) {
         if (!work.splits[k]) continue;
