@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one test command: installs what is missing, builds, runs every test, ends with the counts.
 #
-#   tests/run.sh            everything: about 50 minutes on 2 cores
+#   tests/run.sh            everything: 35 to 50 minutes on 2 cores
 #   tests/run.sh --quick    without the sanitizer builds
 #
 # Needs Debian 12 or later (or what it would install there, from elsewhere), root or sudo for the packages, no GPU; where there

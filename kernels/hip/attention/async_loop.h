@@ -130,7 +130,7 @@ FOVEA_DEVICE void async_loop(const TileSoftmax<Traits>& t, typename TileSoftmax<
     bool moved = false;
     if (more) {
       keys_arrive(i + 1, next_stage, next_parity);
-      if constexpr (kCopied) values_arrive(i, stage, parity);
+      values_arrive(i, stage, parity);
       Ops::begin_scores(wg, query, t.key_place(next_stage), scores);
       if constexpr (!kCopied) {
         // Behind the barrier all waves are done with tile i - 1, whose stage these copies take. They are started while the

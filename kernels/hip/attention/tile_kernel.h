@@ -40,6 +40,8 @@ struct TileKernel : TileSoftmax<Traits> {
   using Softmax::num_tiles;
   using Softmax::begin;
 
+  static constexpr int kPartials = Traits::kKind == kSmall ? kSmall : kMedium;  // many rows are never split
+
   // --- the end: states go through shared memory, where waves meet and rows become contiguous ---
 
   // `element` of the part's elements.
@@ -88,7 +90,6 @@ struct TileKernel : TileSoftmax<Traits> {
   // values.
   static constexpr int kEmptyRow = INT32_MIN;
   FOVEA_DEVICE void weigh_waves(const RowWriter& writer, int first, int count, int base_token) const {
-    constexpr int kPartials = Traits::kKind == kSmall ? kSmall : kMedium;
     // Each wave has rows of its own.
     for (int begin = wg.wave * kWaveSize; begin < count; begin += kThreads) {
       const Bool mask = wg.lane + begin < count;
@@ -166,7 +167,6 @@ struct TileKernel : TileSoftmax<Traits> {
 
   FOVEA_DEVICE void finish(Sums& sums, const RowValues& max, const RowValues& sum) const {
     const RowWriter writer(p, s, kv_head);
-    constexpr int kPartials = Traits::kKind == kSmall ? kSmall : kMedium;  // many rows are never split
     float* partials = p.partials[kPartials];
     const int head_size_v = p.layer.head_size_v;
     for (int part = 0; part < Traits::kStateParts; ++part) {

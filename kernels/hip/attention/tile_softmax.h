@@ -15,7 +15,6 @@ struct TileSoftmax : TileLoader<Traits> {
   using Sums = typename Ops::Sums;
   using Loader::kWaveKeys;
   using Loader::kFeatures;
-  using Loader::kFp8;
   using Loader::kFp8Tiles;
   using Loader::kScaled;
   using Loader::p;
